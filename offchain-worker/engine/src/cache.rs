@@ -1,0 +1,90 @@
+//! Keys and values of the tokens already seen, in buffers allocated once.
+
+use burn::tensor::{s, Device, Tensor};
+
+use crate::config::LlamaConfig;
+
+/// One layer's buffers, each `[batch, kv_heads, capacity, head_dim]`.
+#[derive(Debug)]
+struct LayerCache {
+    keys: Tensor<4>,
+    values: Tensor<4>,
+}
+
+/// Key–value cache of one batch of sequences that advance together.
+///
+/// New tokens are written into slices of the preallocated buffers; nothing is concatenated or
+/// copied as the sequence grows.
+#[derive(Debug)]
+pub struct KvCache {
+    // `None` only while a layer's buffers are lent to a write, so that the write is in place.
+    layers: Vec<Option<LayerCache>>,
+    shape: [usize; 4],
+    device: Device,
+    len: usize,
+}
+
+impl KvCache {
+    /// An empty cache for `batch` sequences of up to `capacity` tokens. Buffers are allocated when
+    /// the first token arrives.
+    pub fn new(config: &LlamaConfig, batch: usize, capacity: usize, device: &Device) -> Self {
+        Self {
+            layers: (0..config.num_hidden_layers).map(|_| None).collect(),
+            shape: [batch, config.num_key_value_heads, capacity, config.head_dim],
+            device: device.clone(),
+            len: 0,
+        }
+    }
+
+    /// Tokens held per sequence.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no token is held.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Most tokens per sequence.
+    pub fn capacity(&self) -> usize {
+        self.shape[2]
+    }
+
+    /// Forgets every token from `len` on; later tokens overwrite them.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Writes the new tokens' keys and values (`[batch, kv_heads, new, head_dim]`) behind those of
+    /// `layer` and returns views of all of them. [`Self::advance`] makes them count.
+    pub(crate) fn append(
+        &mut self,
+        layer: usize,
+        keys: Tensor<4>,
+        values: Tensor<4>,
+    ) -> (Tensor<4>, Tensor<4>) {
+        let end = self.len + keys.dims()[2];
+        let held = self.layers[layer].take().unwrap_or_else(|| LayerCache {
+            keys: Tensor::zeros(self.shape, &self.device),
+            values: Tensor::zeros(self.shape, &self.device),
+        });
+        let region = s![.., .., self.len..end, ..];
+        let held = LayerCache {
+            keys: held.keys.slice_assign(region, keys),
+            values: held.values.slice_assign(region, values),
+        };
+        let seen = s![.., .., 0..end, ..];
+        let views = (
+            held.keys.clone().slice(seen),
+            held.values.clone().slice(seen),
+        );
+        self.layers[layer] = Some(held);
+        views
+    }
+
+    /// Counts `new` tokens as held, after every layer has appended them.
+    pub(crate) fn advance(&mut self, new: usize) {
+        self.len += new;
+    }
+}
