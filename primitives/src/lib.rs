@@ -1,1 +1,35 @@
+//! Shared types and the pure protocol rules of Chasqui.
+//!
+//! Everything here is a value or a pure function: no storage, no clock, no I/O. Pallets, the worker, the
+//! simulator and the tests run this same code, so a rule that can be wrong has one place to be wrong in.
+//!
+//! | module | what it settles |
+//! |---|---|
+//! | [`types`] | identifiers, roles, jobs as all parts see them |
+//! | [`hash`] | domain-separated hashing |
+//! | [`sampling`] | how a token follows from logits: the parameters that are signed |
+//! | [`receipt`] | what an executor signs, and its offline check |
+//! | [`merkle`], [`blob`], [`trace`] | content addressing: trees, blobs, token traces |
+//! | [`draw`] | weighted draws, audit probability |
+//! | [`window`] | rolling windows and the one-sided binomial test |
+//! | [`audit`] | verdicts, statistics, thresholds, how a case is decided |
+//! | [`money`] | prices, fee splits, slash splits |
+//! | [`traits`] | what a pallet may ask of another |
 #![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod audit;
+pub mod blob;
+pub mod draw;
+pub mod hash;
+pub mod merkle;
+pub mod money;
+pub mod receipt;
+pub mod sampling;
+pub mod trace;
+pub mod traits;
+pub mod types;
+pub mod window;
+
+pub use types::*;

@@ -1,0 +1,33 @@
+//! Domain-separated hashing: `blake2_256` over a SCALE tuple that begins with a tag and the genesis hash.
+
+use parity_scale_codec::Encode;
+use sp_core::H256;
+use sp_crypto_hashing::blake2_256;
+
+/// Tags of everything that is hashed or signed. A tag ends in the version of the bytes behind it.
+pub mod tag {
+    pub const PROMPT: &[u8] = b"chasqui/prompt/1";
+    pub const OUTPUT: &[u8] = b"chasqui/output/1";
+    pub const RECEIPT: &[u8] = b"chasqui/receipt/1";
+    pub const VERDICT: &[u8] = b"chasqui/verdict/1";
+    pub const SEED: &[u8] = b"chasqui/seed/1";
+    pub const DRAW_EXECUTOR: &[u8] = b"chasqui/draw/executor/1";
+    pub const DRAW_AUDIT: &[u8] = b"chasqui/draw/audit/1";
+    pub const DRAW_PANEL: &[u8] = b"chasqui/draw/panel/1";
+    pub const PROJECTION: &[u8] = b"chasqui/projection/1";
+}
+
+/// `blake2_256((tag, genesis, payload))`, the one way anything of the protocol is hashed.
+pub fn tagged_hash(tag: &[u8], genesis: &H256, payload: &impl Encode) -> H256 {
+    H256(blake2_256(&(tag, genesis, payload).encode()))
+}
+
+/// `H(salt ‖ prompt ids)`: what commitments and receipts say of a prompt.
+pub fn prompt_hash(genesis: &H256, salt: &[u8; 32], ids: &[u32]) -> H256 {
+    tagged_hash(tag::PROMPT, genesis, &(salt, ids))
+}
+
+/// What commitments and receipts say of an output: the hash of its token ids, never of text.
+pub fn output_hash(genesis: &H256, ids: &[u32]) -> H256 {
+    tagged_hash(tag::OUTPUT, genesis, &ids)
+}

@@ -1,0 +1,200 @@
+//! What a pallet may ask of another. Pallets never name each other's crates: the runtime ties these together.
+
+use crate::{
+    audit::{AuditThresholds, Decision, Subject},
+    Balance, CaseId, CheckpointRoot, EpochIndex, NumericProfile, RelayBlockNumber, Role,
+};
+use alloc::vec::Vec;
+use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use sp_core::{ConstU32, H256};
+use sp_runtime::{BoundedVec, DispatchError, DispatchResult, Perbill};
+
+/// Public randomness that nobody supplies or times (protocol R).
+pub trait Randomness {
+    /// Number of the latest relay parent.
+    fn relay_now() -> RelayBlockNumber;
+    /// The relay block whose seed decides a draw that is announced now.
+    fn next_due() -> RelayBlockNumber;
+    /// `seed[due]` once it exists. `Err` when it has left the ring: the draw must be announced again.
+    fn seed(due: RelayBlockNumber) -> Result<Option<H256>, SeedExpired>;
+}
+
+/// The ring no longer holds the seed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SeedExpired;
+
+/// The clock of weights and pay.
+pub trait Epochs {
+    fn current() -> EpochIndex;
+}
+
+/// Why a bond is slashed; the registry maps it to a share of the bond.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub enum Offence {
+    /// A false result, proven.
+    #[codec(index = 0)]
+    FalseResult,
+    /// Soft verdicts that chance no longer explains.
+    #[codec(index = 1)]
+    RepeatedSoft,
+    /// Missed duties that chance no longer explains.
+    #[codec(index = 2)]
+    MissedDuties,
+}
+
+/// What an audit says of an operator's record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AuditRecord {
+    /// Found valid; `units` of compute.
+    Valid { units: u64 },
+    Soft,
+    Hard,
+}
+
+/// Those who may decide a case, frozen when it opens.
+#[derive(
+    Clone, Copy, Default, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct Electorate {
+    /// The epoch whose frozen weights count.
+    pub epoch: EpochIndex,
+    /// Sum of their weights.
+    pub weight: u64,
+    /// How many they are.
+    pub voters: u32,
+}
+
+/// The operators' registry, as jobs, audits, rewards and checkpoints need it. `AccountId` arguments are the bonded
+/// accounts unless they say hot key.
+pub trait Operators<AccountId> {
+    /// The operator that a hot key (or the bonded account itself) signs for.
+    fn by_signer(signer: &AccountId) -> Option<AccountId>;
+    /// The account that signs receipts.
+    fn hot_key(operator: &AccountId) -> Option<AccountId>;
+    /// Whoever owns it: operators of one owner never judge each other.
+    fn owner(operator: &AccountId) -> Option<AccountId>;
+    fn reputation(operator: &AccountId) -> Perbill;
+    /// Draws up to `count` different operators by weight frozen for the epoch (times the draw factor for
+    /// [`Role::Compute`]) among those serving `checkpoint` now, not jailed, not unbonding, and `eligible`.
+    fn draw(
+        role: Role,
+        checkpoint: &CheckpointRoot,
+        subseed: &H256,
+        count: u32,
+        eligible: &dyn Fn(&AccountId) -> bool,
+    ) -> Vec<AccountId>;
+    /// The electorate of a case about `subject_operator` on `checkpoint`, by the newest frozen weights.
+    fn electorate(checkpoint: &CheckpointRoot, subject_operator: &AccountId) -> Electorate;
+    /// A voter's weight in the electorate frozen at `epoch`; 0 for a stranger and for accounts of the subject's owner.
+    fn vote_weight(
+        epoch: EpochIndex,
+        checkpoint: &CheckpointRoot,
+        subject_operator: &AccountId,
+        voter: &AccountId,
+    ) -> u64;
+    /// Everybody with a weight in that electorate.
+    fn voters(
+        epoch: EpochIndex,
+        checkpoint: &CheckpointRoot,
+        subject_operator: &AccountId,
+    ) -> Vec<(AccountId, u64)>;
+    /// Whether the checkpoint's electorate is large enough for it to take payment (protocol A).
+    fn can_take_payment(checkpoint: &CheckpointRoot) -> bool;
+    /// Counts a duty kept or missed, and penalises what chance no longer explains.
+    fn record_duty(operator: &AccountId, kept: bool);
+    /// Counts an audit of the operator's work. `true`: the soft verdicts are significant, slash for
+    /// [`Offence::RepeatedSoft`].
+    fn record_audit(operator: &AccountId, record: AuditRecord) -> bool;
+    /// What [`Operators::slash`] would take for `offence` now.
+    fn slashable(operator: &AccountId, offence: Offence) -> Balance;
+    /// Takes the offence's share of the bond: the victim's loss first, then auditors (with the reporter at most 20%
+    /// together), the rest to the reserve. Returns what was taken.
+    fn slash(
+        operator: &AccountId,
+        offence: Offence,
+        victim: Option<(&AccountId, Balance)>,
+        reporter: Option<&AccountId>,
+        auditors: &[AccountId],
+    ) -> Balance;
+    /// Takes up to `amount` of the bond and gives it in equal parts to `to` (what an overturned flag costs).
+    fn forfeit_lien(operator: &AccountId, amount: Balance, to: &[AccountId]) -> Balance;
+    /// One more (one less) open matter that can still slash: the bond cannot be withdrawn meanwhile.
+    fn add_liability(operator: &AccountId) -> DispatchResult;
+    fn remove_liability(operator: &AccountId);
+}
+
+/// Terms of a checkpoint.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct CheckpointTerms {
+    /// Planck a unit of compute.
+    pub unit_price: Balance,
+    pub units_per_prompt_token: u32,
+    pub units_per_output_token: u32,
+    /// Longest prompt plus output, in tokens.
+    pub context_tokens: u32,
+    pub vocabulary: u32,
+    pub profile: NumericProfile,
+    pub thresholds: AuditThresholds,
+    /// Token ids that end an output.
+    pub end_tokens: BoundedVec<u32, ConstU32<8>>,
+}
+
+/// The checkpoint registry.
+pub trait Checkpoints {
+    /// Terms of a checkpoint that is accepted; `None` for an unknown, proposed or retired one.
+    fn terms(root: &CheckpointRoot) -> Option<CheckpointTerms>;
+    /// Whether anything of that name is registered, accepted or not: what an operator may declare to serve.
+    fn exists(root: &CheckpointRoot) -> bool;
+}
+
+/// Where settled fees go (pallet rewards).
+pub trait Ledger<AccountId> {
+    /// The pot that fees are paid into before [`Ledger::record_fee`].
+    fn pot() -> AccountId;
+    /// Splits `price`, already in the pot, over the current epoch: executor, `auditors` (empty: unaudited), PoC pool,
+    /// fund, reserve. `units` are the executor's.
+    fn record_fee(executor: &AccountId, auditors: &[AccountId], price: Balance, units: u64);
+    /// Contribution points for audits kept.
+    fn record_poc_points(operator: &AccountId, points: u64);
+    /// All revenue that is not claimed yet: what a proven lie forfeits.
+    fn unclaimed(operator: &AccountId) -> Balance;
+    /// Takes all unclaimed revenue away, to the reserve. Returns how much.
+    fn forfeit(operator: &AccountId) -> Balance;
+    /// A case opens (closes) on work of this epoch: what it earned up to then is not claimable meanwhile.
+    fn case_opened(operator: &AccountId, epoch: EpochIndex);
+    fn case_closed(operator: &AccountId, epoch: EpochIndex);
+}
+
+/// What a new case needs to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CaseRequest<AccountId> {
+    pub subject: Subject,
+    /// Whose work it is.
+    pub operator: AccountId,
+    pub checkpoint: CheckpointRoot,
+    /// The seed drawn after the commitment: panel and projections come from it.
+    pub seed: H256,
+    /// Largest evidence distance between honest auditors.
+    pub evidence_tau: u32,
+    /// What the subject pays: scales the lien of a flag.
+    pub price: Balance,
+}
+
+/// The audits pallet, as those see it whose work is judged.
+pub trait Cases<AccountId> {
+    /// Seats of a panel.
+    fn seats() -> u32;
+    /// Opens a case and draws its panel. Fails when the electorate is empty.
+    fn open(request: CaseRequest<AccountId>) -> Result<CaseId, DispatchError>;
+}
+
+/// The owner of a case's subject, told how it ended.
+pub trait CaseSubjects<AccountId> {
+    /// `majority` are the auditors who revealed with the decision, each once.
+    fn on_closed(subject: &Subject, case: CaseId, decision: Decision, majority: &[AccountId]);
+    /// Whether `opening` is what the operator committed to for this subject (its encoded trace).
+    fn opening_matches(subject: &Subject, opening: &[u8]) -> bool;
+}
