@@ -1,0 +1,274 @@
+//! Gradient steps and the loss on text that was not trained on.
+
+use burn::tensor::{activation, Device, Int, Tensor, TensorData};
+use chasqui_engine::config::LlamaConfig;
+use chasqui_engine::model::Llama;
+
+use crate::error::{Result, TrainingError};
+use crate::flat::Layout;
+use crate::optim::{clip_global_norm, AdamW, AdamWConfig, CosineSchedule};
+
+/// Settings of a [`Trainer`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainConfig {
+    /// Seed of the initial weights.
+    pub seed: u64,
+    /// Sequences that one gradient is computed on at once. Part of what fixes the bits of the
+    /// result; the number of threads is not.
+    pub micro_batch: usize,
+    /// Micro-batches computed at the same time.
+    pub threads: usize,
+    /// Optimiser.
+    pub optimizer: AdamWConfig,
+    /// Learning rate over the steps.
+    pub schedule: CosineSchedule,
+    /// Largest Euclidean norm of the whole gradient.
+    pub max_gradient_norm: f64,
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Number of the step, from 0.
+    pub step: u64,
+    /// Mean cross-entropy of the batch before the step, in nats a token.
+    pub loss: f64,
+    /// Norm of the gradient before clipping.
+    pub gradient_norm: f64,
+    /// Learning rate of the step.
+    pub learning_rate: f64,
+}
+
+/// A model in training: weights and optimiser state on the host, gradients by micro-batches.
+pub struct Trainer {
+    config: TrainConfig,
+    layout: Layout,
+    params: Vec<f32>,
+    optimizer: AdamW,
+    /// Built once for its structure; its weights are replaced before every use.
+    tracked: Llama,
+    plain: Llama,
+    tracked_device: Device,
+    device: Device,
+}
+
+impl Trainer {
+    /// A freshly initialised model on `device` (given without autodiff).
+    ///
+    /// # Errors
+    /// A setting is out of range, or the engine refuses the model's configuration.
+    pub fn new(model: &LlamaConfig, config: TrainConfig, device: Device) -> Result<Self> {
+        for (field, value) in [
+            ("micro_batch", config.micro_batch),
+            ("threads", config.threads),
+        ] {
+            if value == 0 {
+                return Err(TrainingError::setting(field, "is 0, must be at least 1"));
+            }
+        }
+        let tracked_device = device.clone().autodiff();
+        let tracked = model.init(config.seed, &tracked_device);
+        let plain = model.init(config.seed, &device);
+        let layout = Layout::of(&plain);
+        let params = layout.read(&plain)?;
+        let optimizer = AdamW::new(config.optimizer, layout.len());
+        Ok(Self {
+            config,
+            layout,
+            params,
+            optimizer,
+            tracked,
+            plain,
+            tracked_device,
+            device,
+        })
+    }
+
+    /// Order and shapes of the parameters.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The weights.
+    pub fn params(&self) -> &[f32] {
+        &self.params
+    }
+
+    /// The optimiser.
+    pub fn optimizer(&self) -> &AdamW {
+        &self.optimizer
+    }
+
+    /// Hash of the weights, see [`Layout::hash`].
+    pub fn hash(&self) -> [u8; 32] {
+        self.layout.hash(&self.params)
+    }
+
+    /// The model with the present weights, without autodiff.
+    ///
+    /// # Errors
+    /// None in practice: the layout is the model's own.
+    pub fn model(&self) -> Result<Llama> {
+        self.layout.write(self.plain.clone(), &self.params, false)
+    }
+
+    /// One optimiser step on a batch of sequences of equal length, each one id longer than it has
+    /// predictions.
+    ///
+    /// # Errors
+    /// An empty or ragged batch, or a loss or gradient that is not finite; the weights are
+    /// unchanged then.
+    pub fn step(&mut self, batch: &[Vec<u32>]) -> Result<StepReport> {
+        check_batch(batch)?;
+        let step = self.optimizer.steps();
+        let (loss, mut gradient) = self.loss_and_gradient(batch)?;
+        let gradient_norm = clip_global_norm(&mut gradient, self.config.max_gradient_norm);
+        for (what, value) in [("loss", loss), ("gradient norm", gradient_norm)] {
+            if !value.is_finite() {
+                return Err(TrainingError::Diverged { step, what, value });
+            }
+        }
+        let learning_rate = self.config.schedule.at(step);
+        self.optimizer
+            .step(&self.layout, &mut self.params, &gradient, learning_rate)?;
+        Ok(StepReport {
+            step,
+            loss,
+            gradient_norm,
+            learning_rate,
+        })
+    }
+
+    /// Mean loss and its gradient. Micro-batches are spread over threads and summed in their own
+    /// order, so that the sum has the same bits for any number of threads.
+    fn loss_and_gradient(&self, batch: &[Vec<u32>]) -> Result<(f64, Vec<f32>)> {
+        let parts: Vec<&[Vec<u32>]> = batch.chunks(self.config.micro_batch).collect();
+        let threads = self.config.threads.min(parts.len());
+        let mut results: Vec<Option<Result<(f64, Vec<f32>)>>> =
+            parts.iter().map(|_| None).collect();
+        std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..threads)
+                .map(|thread| {
+                    let mine: Vec<usize> = (thread..parts.len()).step_by(threads).collect();
+                    let parts = &parts;
+                    // Modules may be sent, not shared: every thread has its own structure.
+                    let module = self.tracked.clone();
+                    let worker = Worker {
+                        layout: &self.layout,
+                        params: &self.params,
+                        device: self.tracked_device.clone(),
+                    };
+                    scope.spawn(move || {
+                        mine.into_iter()
+                            .map(|i| (i, worker.part(module.clone(), parts[i])))
+                            .collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            for handle in handles {
+                match handle.join() {
+                    Ok(done) => {
+                        for (index, result) in done {
+                            results[index] = Some(result);
+                        }
+                    }
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+        });
+        let total = batch.len() as f64;
+        let mut loss = 0.0;
+        let mut gradient = vec![0.0f32; self.layout.len()];
+        for (part, result) in parts.iter().zip(results.into_iter().flatten()) {
+            let (part_loss, part_gradient) = result?;
+            let share = part.len() as f64 / total;
+            loss += share * part_loss;
+            let share = share as f32;
+            for (sum, value) in gradient.iter_mut().zip(&part_gradient) {
+                *sum += share * value;
+            }
+        }
+        Ok((loss, gradient))
+    }
+
+    /// Mean cross-entropy of `sequences` in nats a token.
+    ///
+    /// # Errors
+    /// Empty or ragged input.
+    pub fn evaluate(&self, sequences: &[Vec<u32>]) -> Result<f64> {
+        mean_loss(&self.model()?, &self.device, sequences)
+    }
+}
+
+/// What a thread needs for its micro-batches.
+struct Worker<'a> {
+    layout: &'a Layout,
+    params: &'a [f32],
+    device: Device,
+}
+
+impl Worker<'_> {
+    fn part(&self, module: Llama, part: &[Vec<u32>]) -> Result<(f64, Vec<f32>)> {
+        // New leaves for each graph: graphs that share a node also share a lock.
+        let module = self.layout.write(module, self.params, true)?;
+        let loss = cross_entropy(&module, &self.device, part);
+        let mut gradients = loss.backward();
+        let gradient = self.layout.read_gradients(&module, &mut gradients)?;
+        Ok((f64::from(loss.into_scalar::<f32>()), gradient))
+    }
+}
+
+/// Mean cross-entropy of `sequences` under `model` in nats a token, a few sequences at a time.
+///
+/// # Errors
+/// Empty or ragged input.
+pub fn mean_loss(model: &Llama, device: &Device, sequences: &[Vec<u32>]) -> Result<f64> {
+    const AT_ONCE: usize = 4;
+    check_batch(sequences)?;
+    let sum: f64 = sequences
+        .chunks(AT_ONCE)
+        .map(|part| {
+            let loss = cross_entropy(model, device, part).into_scalar::<f32>();
+            f64::from(loss) * part.len() as f64
+        })
+        .sum();
+    Ok(sum / sequences.len() as f64)
+}
+
+fn check_batch(batch: &[Vec<u32>]) -> Result<()> {
+    let len = batch.first().map_or(0, Vec::len);
+    if len < 2 {
+        return Err(TrainingError::setting(
+            "batch",
+            "has no sequence of at least two ids",
+        ));
+    }
+    if batch.iter().any(|sequence| sequence.len() != len) {
+        return Err(TrainingError::setting(
+            "batch",
+            "has sequences of different lengths",
+        ));
+    }
+    Ok(())
+}
+
+fn cross_entropy(model: &Llama, device: &Device, sequences: &[Vec<u32>]) -> Tensor<1> {
+    let rows = sequences.len();
+    let columns = sequences[0].len() - 1;
+    let ids = |skip: usize| {
+        let ids: Vec<i64> = sequences
+            .iter()
+            .flat_map(|sequence| &sequence[skip..skip + columns])
+            .map(|&id| i64::from(id))
+            .collect();
+        Tensor::<2, Int>::from_data(TensorData::new(ids, [rows, columns]), device)
+    };
+    let logits = model.forward(ids(0));
+    let [_, _, vocab] = logits.dims();
+    let logits = logits.reshape([rows * columns, vocab]);
+    let targets = ids(1).reshape([rows * columns, 1]);
+    activation::log_softmax(logits, 1)
+        .gather(1, targets)
+        .mean()
+        .neg()
+}
