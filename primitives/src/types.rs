@@ -209,6 +209,9 @@ pub enum ExpiryReason {
     /// The prompt's blob was missing at acknowledgement: costs the client the base fee.
     #[codec(index = 2)]
     PromptMissing,
+    /// The client took it back before an executor was drawn.
+    #[codec(index = 3)]
+    Cancelled,
 }
 
 /// Where a job stands, as `chasqui_subscribeJob` and the view functions tell it.
