@@ -1,20 +1,41 @@
 //! Language-model engine: loads Llama-family checkpoints in the Hugging Face layout and runs them
 //! with burn on a device chosen at run time.
 //!
-//! Inference is split so that anybody can check it: [`sampling`] turns logits into a token as a
-//! pure function of (logits, parameters, seed, position), and [`fingerprint`] condenses hidden
-//! states into integers that an auditor recomputes.
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`], [`weights`], [`tokenizer`] | the three parts of a model folder |
+//! | [`model`], [`cache`] | the decoder as burn modules, for training and inference |
+//! | [`generate`] | [`Engine`]: generate, score, replay |
+//! | [`sampling`] | logits to token, and how far a claimed token is from honest |
+//! | [`fingerprint`] | hidden states condensed into integers that an auditor recomputes |
+//! | [`philox`] | the counter-based generator behind noise and initialisation |
+//!
+//! Everything between logits and token is a pure function of (logits, parameters, seed, position),
+//! so that anybody with the model can check an output in one pass.
 
 #![warn(missing_docs)]
 
 pub mod cache;
 pub mod config;
+pub mod device;
 pub mod error;
+pub mod fingerprint;
+pub mod generate;
 mod init;
 pub mod model;
 pub mod philox;
+pub mod sampling;
+pub mod tokenizer;
+pub mod weights;
 
 pub use cache::KvCache;
 pub use config::{Architecture, LlamaConfig, RopeScaling, WeightDtype};
 pub use error::{EngineError, Result};
+pub use fingerprint::Fingerprint;
+pub use generate::{
+    Engine, FinishReason, GenerateRequest, Generation, Replay, Replayed, ReplayedToken, Scores,
+    Timings, TokenEvent,
+};
 pub use model::Llama;
+pub use sampling::Sampling;
+pub use tokenizer::{Detokenizer, Tokenizer};

@@ -1,0 +1,517 @@
+//! The engine: a loaded model that generates, scores and replays.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use burn::tensor::{s, Device, Int, Tensor, TensorData};
+use chasqui_primitives::trace::TraceLeaf;
+pub use chasqui_primitives::FinishReason;
+use serde::Deserialize;
+
+use crate::cache::KvCache;
+use crate::config::{LlamaConfig, OneOrMany};
+use crate::error::{EngineError, Result};
+use crate::fingerprint::{EvidenceBuilder, Fingerprint, Fingerprinter};
+use crate::model::Llama;
+use crate::sampling::{check_sampling, post_noise_margin, sample, Sampling};
+use crate::tokenizer::Tokenizer;
+
+/// Tokens of a prompt that one pass takes: bounds the attention scores' memory.
+const CHUNK: usize = 256;
+
+/// What to generate.
+#[derive(Debug, Clone)]
+pub struct GenerateRequest {
+    /// The prompt, special tokens included.
+    pub prompt_ids: Vec<u32>,
+    /// How tokens follow from logits, and when to stop.
+    pub sampling: Sampling,
+    /// Seed of the fingerprints' projections.
+    pub fingerprint_seed: [u8; 32],
+}
+
+/// One output token as it is made.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenEvent {
+    /// Number of output tokens before it.
+    pub index: usize,
+    /// Its id.
+    pub id: u32,
+}
+
+/// How long a generation took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timings {
+    /// From the request to the first output token.
+    pub prefill: Duration,
+    /// From the first output token to the last.
+    pub decode: Duration,
+    /// Prompt tokens.
+    pub prompt_tokens: usize,
+    /// Output tokens.
+    pub output_tokens: usize,
+}
+
+impl Timings {
+    /// Prompt tokens a second.
+    pub fn prefill_tokens_per_second(&self) -> f64 {
+        rate(self.prompt_tokens, self.prefill)
+    }
+
+    /// Output tokens a second after the first; 0 when there is only one.
+    pub fn decode_tokens_per_second(&self) -> f64 {
+        rate(self.output_tokens.saturating_sub(1), self.decode)
+    }
+}
+
+fn rate(count: usize, time: Duration) -> f64 {
+    match time.is_zero() {
+        true => 0.0,
+        false => count as f64 / time.as_secs_f64(),
+    }
+}
+
+/// A finished generation.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    /// Output ids; a stop token that ended the output is the last of them.
+    pub output_ids: Vec<u32>,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// Per output token, of the hidden state that chose it.
+    pub fingerprints: Vec<Fingerprint>,
+    /// How long it took.
+    pub timings: Timings,
+}
+
+impl Generation {
+    /// The token trace that a commitment binds.
+    pub fn trace(&self) -> Vec<TraceLeaf> {
+        self.output_ids
+            .iter()
+            .zip(&self.fingerprints)
+            .map(|(&token, &fingerprint)| TraceLeaf { token, fingerprint })
+            .collect()
+    }
+}
+
+/// Logits and hidden states of every position of a sequence, row-major.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// Number of positions.
+    pub positions: usize,
+    /// Row length of `logits`.
+    pub vocab_size: usize,
+    /// Row length of `hidden`.
+    pub hidden_size: usize,
+    /// `[positions, vocab_size]`: row `t` predicts token `t + 1`.
+    pub logits: Vec<f32>,
+    /// `[positions, hidden_size]` after the final norm.
+    pub hidden: Vec<f32>,
+}
+
+/// What a replay computes for one output token.
+#[derive(Debug, Clone, Copy)]
+pub struct Replayed<'a> {
+    /// Output tokens before it.
+    pub index: usize,
+    /// Its absolute position: prompt tokens and output tokens before it.
+    pub position: u64,
+    /// The id that the output claims.
+    pub token: u32,
+    /// The logits that chose it, `[vocab]`.
+    pub logits: &'a [f32],
+    /// The hidden state behind them, `[hidden]`, after the final norm.
+    pub hidden: &'a [f32],
+}
+
+/// An auditor's finding on one output token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReplayedToken {
+    /// What the auditor would have sampled.
+    pub expected: u32,
+    /// [`post_noise_margin`] of the claimed token, in logit units.
+    pub margin: f64,
+    /// Fingerprint of the auditor's hidden state.
+    pub fingerprint: Fingerprint,
+}
+
+/// An auditor's findings on a whole output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// One per output token.
+    pub tokens: Vec<ReplayedToken>,
+    /// Evidence of having replayed, if a panel seed was given.
+    pub evidence: Option<Vec<i32>>,
+}
+
+/// A model ready to run. Shared between threads by reference.
+#[derive(Debug)]
+pub struct Engine {
+    model: Llama,
+    device: Device,
+    tokenizer: Option<Tokenizer>,
+    eos_ids: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+struct GenerationConfig {
+    eos_token_id: Option<OneOrMany>,
+}
+
+impl Engine {
+    /// Loads a Hugging Face folder: `config.json`, the weights, `tokenizer.json` and
+    /// `generation_config.json` if they are there.
+    ///
+    /// # Errors
+    /// Any file is damaged or they do not fit each other, or the device is not available. See
+    /// [`EngineError`].
+    pub fn load(dir: &Path, device: &str) -> Result<Self> {
+        let device = crate::device::open(device)?;
+        let model = Llama::from_dir(dir, &device)?;
+        let path = dir.join("tokenizer.json");
+        let vocab_size = model.config().vocab_size;
+        let tokenizer = match path.exists() {
+            true => Some(Tokenizer::from_file(&path, vocab_size)?),
+            false => None,
+        };
+        let mut engine = Self::new(model);
+        engine.tokenizer = tokenizer;
+        // The file for generation holds, where it speaks of end tokens.
+        let path = dir.join("generation_config.json");
+        if path.exists() {
+            let text = std::fs::read(&path).map_err(|e| EngineError::read(&path, e))?;
+            let config: GenerationConfig =
+                serde_json::from_slice(&text).map_err(|e| EngineError::json(&path, e))?;
+            if let Some(ids) = config.eos_token_id {
+                engine.eos_ids = ids.into_vec();
+                if let Some(id) = engine.eos_ids.iter().find(|id| **id as usize >= vocab_size) {
+                    return Err(EngineError::config(
+                        &path,
+                        "eos_token_id",
+                        format!("{id} lies outside the vocabulary of {vocab_size}"),
+                    ));
+                }
+            }
+        }
+        Ok(engine)
+    }
+
+    /// An engine around a model, without a tokenizer. Gradients are not tracked.
+    pub fn new(model: Llama) -> Self {
+        use burn::module::Module;
+        let model = model.valid();
+        Self {
+            device: model.device(),
+            eos_ids: model.config().eos_token_ids.clone(),
+            tokenizer: None,
+            model,
+        }
+    }
+
+    /// The model's configuration.
+    pub fn config(&self) -> &LlamaConfig {
+        self.model.config()
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Llama {
+        &self.model
+    }
+
+    /// The checkpoint's own end tokens.
+    pub fn eos_ids(&self) -> &[u32] {
+        &self.eos_ids
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// The folder had none.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.tokenizer
+            .as_ref()
+            .ok_or_else(|| EngineError::Tokenizer {
+                path: "tokenizer.json".into(),
+                reason: "missing from the model folder; text needs it, token ids do not".into(),
+            })
+    }
+
+    /// Whether `id` ends an output under `sampling`.
+    pub fn is_stop(&self, id: u32, sampling: &Sampling) -> bool {
+        sampling.stop_ids.contains(&id) || (!sampling.ignore_eos && self.eos_ids.contains(&id))
+    }
+
+    /// Checks a request without computing anything.
+    ///
+    /// # Errors
+    /// Empty prompt, ids outside the vocabulary, prompt and `max_tokens` beyond the context, or
+    /// sampling out of range.
+    pub fn check(&self, prompt_ids: &[u32], sampling: &Sampling) -> Result<()> {
+        check_sampling(sampling)?;
+        self.check_ids("prompt_ids", prompt_ids)?;
+        let context = self.config().max_position_embeddings;
+        if prompt_ids.len() >= context {
+            return Err(EngineError::request(
+                "prompt_ids",
+                format!(
+                    "{} tokens leave no room in a context of {context}",
+                    prompt_ids.len()
+                ),
+            ));
+        }
+        let room = context - prompt_ids.len();
+        if sampling.max_tokens as usize > room {
+            return Err(EngineError::request(
+                "max_tokens",
+                format!(
+                    "is {}; a prompt of {} leaves room for {room} in a context of {context}",
+                    sampling.max_tokens,
+                    prompt_ids.len()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_ids(&self, field: &'static str, ids: &[u32]) -> Result<()> {
+        let (vocab, context) = (
+            self.config().vocab_size,
+            self.config().max_position_embeddings,
+        );
+        if ids.is_empty() {
+            return Err(EngineError::request(
+                field,
+                "is empty; at least one token is needed",
+            ));
+        }
+        if ids.len() > context {
+            return Err(EngineError::request(
+                field,
+                format!("has {} tokens; the context holds {context}", ids.len()),
+            ));
+        }
+        match ids.iter().find(|id| **id as usize >= vocab) {
+            None => Ok(()),
+            Some(id) => Err(EngineError::request(
+                field,
+                format!("holds id {id}; the vocabulary has {vocab} tokens"),
+            )),
+        }
+    }
+
+    /// Generates token after token. `on_token` sees each one at once and may end the generation
+    /// by returning [`ControlFlow::Break`]; that token still counts as delivered.
+    ///
+    /// # Errors
+    /// Before the first token: as [`Self::check`]. At any token: a logit that is not finite.
+    pub fn generate(
+        &self,
+        request: &GenerateRequest,
+        mut on_token: impl FnMut(TokenEvent) -> ControlFlow<()>,
+    ) -> Result<Generation> {
+        let (prompt, sampling) = (&request.prompt_ids, &request.sampling);
+        self.check(prompt, sampling)?;
+        let start = Instant::now();
+        let limit = sampling.max_tokens as usize;
+        let fingerprinter =
+            Fingerprinter::new(&request.fingerprint_seed, self.config().hidden_size);
+        // The last token made is never fed back.
+        let mut cache = KvCache::new(self.config(), 1, prompt.len() + limit - 1, &self.device);
+
+        let (mut output_ids, mut fingerprints) = (Vec::new(), Vec::new());
+        let mut state = self.prefill(prompt, &mut cache)?;
+        let mut first = start;
+        let finish_reason = loop {
+            let (hidden, logits) = &state;
+            let position = (prompt.len() + output_ids.len()) as u64;
+            let id = sample(logits, sampling, position)?;
+            fingerprints.push(fingerprinter.fingerprint(hidden)?);
+            output_ids.push(id);
+            if output_ids.len() == 1 {
+                first = Instant::now();
+            }
+            let flow = on_token(TokenEvent {
+                index: output_ids.len() - 1,
+                id,
+            });
+            if self.is_stop(id, sampling) {
+                break FinishReason::Stop;
+            }
+            if output_ids.len() == limit {
+                break FinishReason::Length;
+            }
+            if flow.is_break() {
+                break FinishReason::Cancelled;
+            }
+            let hidden = self
+                .model
+                .forward_cached(self.ids_tensor(&[id]), &mut cache);
+            state = self.last_state(hidden)?;
+        };
+        let timings = Timings {
+            prefill: first - start,
+            decode: first.elapsed(),
+            prompt_tokens: prompt.len(),
+            output_tokens: output_ids.len(),
+        };
+        Ok(Generation {
+            output_ids,
+            finish_reason,
+            fingerprints,
+            timings,
+        })
+    }
+
+    /// Fills the cache with `prompt`; hidden state and logits of its last position.
+    fn prefill(&self, prompt: &[u32], cache: &mut KvCache) -> Result<(Vec<f32>, Vec<f32>)> {
+        let mut last = None;
+        for chunk in prompt.chunks(CHUNK) {
+            last = Some(self.model.forward_cached(self.ids_tensor(chunk), cache));
+        }
+        let hidden = last.ok_or_else(|| EngineError::request("prompt_ids", "is empty"))?;
+        self.last_state(hidden)
+    }
+
+    /// Hidden state and logits of the last position of `hidden` `[1, t, hidden]`.
+    fn last_state(&self, hidden: Tensor<3>) -> Result<(Vec<f32>, Vec<f32>)> {
+        let last = hidden.dims()[1] - 1;
+        let hidden = hidden.slice(s![.., last..last + 1, ..]);
+        let logits = self.model.logits(hidden.clone());
+        Ok((to_host(hidden)?, to_host(logits)?))
+    }
+
+    fn ids_tensor(&self, ids: &[u32]) -> Tensor<2, Int> {
+        let values: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
+        Tensor::from_data(TensorData::new(values, [1, ids.len()]), &self.device)
+    }
+
+    /// Hidden states and logits of positions `from..` of `ids`, in order and in pieces: calls
+    /// `visit(first_position, hidden, logits)` with row-major rows.
+    fn teacher_forced(
+        &self,
+        ids: &[u32],
+        from: usize,
+        mut visit: impl FnMut(usize, &[f32], &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        let mut cache = KvCache::new(self.config(), 1, ids.len(), &self.device);
+        for (index, chunk) in ids.chunks(CHUNK).enumerate() {
+            let start = index * CHUNK;
+            let hidden = self
+                .model
+                .forward_cached(self.ids_tensor(chunk), &mut cache);
+            let skip = from.saturating_sub(start);
+            if skip >= chunk.len() {
+                continue;
+            }
+            let hidden = hidden.slice(s![.., skip..chunk.len(), ..]);
+            let logits = self.model.logits(hidden.clone());
+            visit(start + skip, &to_host(hidden)?, &to_host(logits)?)?;
+        }
+        Ok(())
+    }
+
+    /// Logits and hidden states of every position of `ids`, in one teacher-forced pass. The result
+    /// takes `4 * ids.len() * (vocab_size + hidden_size)` bytes.
+    ///
+    /// # Errors
+    /// `ids` is empty, too long, or holds an id outside the vocabulary.
+    pub fn score(&self, ids: &[u32]) -> Result<Scores> {
+        self.check_ids("ids", ids)?;
+        let mut scores = Scores {
+            positions: ids.len(),
+            vocab_size: self.config().vocab_size,
+            hidden_size: self.config().hidden_size,
+            logits: Vec::new(),
+            hidden: Vec::new(),
+        };
+        self.teacher_forced(ids, 0, |_, hidden, logits| {
+            scores.hidden.extend_from_slice(hidden);
+            scores.logits.extend_from_slice(logits);
+            Ok(())
+        })?;
+        Ok(scores)
+    }
+
+    /// Feeds prompt and output through the model in one teacher-forced pass and shows `visit` what
+    /// chose each output token. An empty output is legal and shows nothing.
+    ///
+    /// # Errors
+    /// Ids outside the vocabulary, a sequence beyond the context, or an error of `visit`.
+    pub fn replay_with(
+        &self,
+        prompt_ids: &[u32],
+        output_ids: &[u32],
+        mut visit: impl FnMut(Replayed<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.check_ids("prompt_ids", prompt_ids)?;
+        if output_ids.is_empty() {
+            return Ok(());
+        }
+        let ids = [prompt_ids, output_ids].concat();
+        self.check_ids("output_ids", &ids)?;
+        let (vocab, width) = (self.config().vocab_size, self.config().hidden_size);
+        let before = prompt_ids.len() - 1;
+        let fed = &ids[..ids.len() - 1];
+        self.teacher_forced(fed, before, |start, hidden, logits| {
+            let rows = hidden.chunks_exact(width).zip(logits.chunks_exact(vocab));
+            for (row, (hidden, logits)) in rows.enumerate() {
+                let position = start + row + 1;
+                let index = position - prompt_ids.len();
+                let position = position as u64;
+                let token = output_ids[index];
+                visit(Replayed {
+                    index,
+                    position,
+                    token,
+                    logits,
+                    hidden,
+                })?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Replays an output and measures every token: the margin of the claimed token with candidate
+    /// boundaries that may move by `delta` logit units, the fingerprint under `fingerprint_seed`,
+    /// and the evidence under `panel_seed` if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::replay_with`] and [`post_noise_margin`].
+    pub fn replay(
+        &self,
+        prompt_ids: &[u32],
+        output_ids: &[u32],
+        sampling: &Sampling,
+        delta: f64,
+        fingerprint_seed: &[u8; 32],
+        panel_seed: Option<&[u8; 32]>,
+    ) -> Result<Replay> {
+        let width = self.config().hidden_size;
+        let fingerprinter = Fingerprinter::new(fingerprint_seed, width);
+        let mut evidence = panel_seed.map(|seed| EvidenceBuilder::new(seed, width));
+        let mut tokens = Vec::with_capacity(output_ids.len());
+        self.replay_with(prompt_ids, output_ids, |at| {
+            tokens.push(ReplayedToken {
+                expected: sample(at.logits, sampling, at.position)?,
+                margin: post_noise_margin(at.logits, sampling, at.position, at.token, delta)?,
+                fingerprint: fingerprinter.fingerprint(at.hidden)?,
+            });
+            match &mut evidence {
+                Some(evidence) => evidence.add(at.hidden),
+                None => Ok(()),
+            }
+        })?;
+        Ok(Replay {
+            tokens,
+            evidence: evidence.map(EvidenceBuilder::finish),
+        })
+    }
+}
+
+fn to_host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|error| EngineError::Compute(format!("{error:?}")))
+}
