@@ -1,0 +1,196 @@
+//! The engine computes what the reference implementation computes.
+
+mod common;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use chasqui_engine::{Engine, FinishReason, GenerateRequest, Sampling, Tokenizer};
+use common::{golden, GOLDEN};
+use safetensors::SafeTensors;
+
+struct Expected {
+    input_ids: Vec<u32>,
+    logits: Vec<f32>,
+    hidden: Vec<f32>,
+    greedy: Vec<u32>,
+}
+
+fn expected(dir: &Path) -> Expected {
+    let bytes = std::fs::read(dir.join("expected.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let floats = |name: &str| -> Vec<f32> {
+        let data = file.tensor(name).unwrap().data();
+        data.chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect()
+    };
+    let ids = |name: &str| -> Vec<u32> {
+        let tensor = file.tensor(name).unwrap();
+        let count: usize = tensor.shape().iter().product();
+        let width = tensor.data().len() / count;
+        let low = |b: &[u8]| u32::from_le_bytes(b[..4].try_into().unwrap());
+        tensor.data().chunks_exact(width).map(low).collect()
+    };
+    Expected {
+        input_ids: ids("input_ids"),
+        logits: floats("logits"),
+        hidden: floats("hidden"),
+        greedy: ids("greedy"),
+    }
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter()
+        .zip(b)
+        .map(|(x, y)| (x - y).abs())
+        .fold(0.0, f32::max)
+}
+
+fn request(prompt_ids: Vec<u32>, sampling: Sampling) -> GenerateRequest {
+    GenerateRequest {
+        prompt_ids,
+        sampling,
+        fingerprint_seed: [7; 32],
+    }
+}
+
+// GIVEN five checkpoints: tied and untied, grouped heads, scaled rotary embedding, an explicit
+//       head width, query and key norms, f32, f16 and bf16, sharded
+// WHEN the reference input is scored
+// THEN logits and hidden states agree with the reference
+#[test]
+fn logits_and_hidden_states_agree() {
+    for name in GOLDEN {
+        let dir = golden(name);
+        let expected = expected(&dir);
+        let engine = Engine::load(&dir, "cpu").unwrap();
+        let scores = engine.score(&expected.input_ids).unwrap();
+        let logits = largest_difference(&scores.logits, &expected.logits);
+        let hidden = largest_difference(&scores.hidden, &expected.hidden);
+        println!("{name}: logits differ by {logits:e}, hidden states by {hidden:e}");
+        assert!(logits < 2e-4, "{name}: logits differ by {logits}");
+        assert!(hidden < 2e-4, "{name}: hidden states differ by {hidden}");
+    }
+}
+
+// GIVEN the same checkpoints
+// WHEN 24 tokens are generated greedily past any end token
+// THEN they are the reference's tokens
+#[test]
+fn greedy_tokens_are_identical() {
+    for name in GOLDEN {
+        let dir = golden(name);
+        let expected = expected(&dir);
+        let engine = Engine::load(&dir, "cpu").unwrap();
+        let sampling = Sampling {
+            ignore_eos: true,
+            ..Sampling::greedy(24)
+        };
+        let generation = engine
+            .generate(&request(expected.input_ids, sampling), |_| {
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(generation.output_ids, expected.greedy, "{name}");
+        assert_eq!(generation.finish_reason, FinishReason::Length);
+    }
+}
+
+// GIVEN the same checkpoints and a sampled output
+// WHEN the logits of the cached, token-by-token pass are compared with one teacher-forced pass
+// THEN they agree, and so do the fingerprints
+#[test]
+fn cached_decoding_agrees_with_one_pass() {
+    for name in GOLDEN {
+        let dir = golden(name);
+        let ids = expected(&dir).input_ids;
+        let engine = Engine::load(&dir, "cpu").unwrap();
+        let scores = engine.score(&ids).unwrap();
+        // Every prefix generates one token, so its first state comes out of a cache; compare the
+        // token-by-token states with the rows of the single pass.
+        let mut cache = chasqui_engine::KvCache::new(engine.config(), 1, ids.len(), &cpu());
+        for (t, id) in ids.iter().enumerate() {
+            let hidden = engine.model().forward_cached(tokens(&[*id]), &mut cache);
+            let logits = engine
+                .model()
+                .logits(hidden)
+                .try_into_vec_as::<f32>()
+                .unwrap();
+            let row = &scores.logits[t * scores.vocab_size..][..scores.vocab_size];
+            let difference = largest_difference(&logits, row);
+            assert!(difference < 1e-4, "{name}, position {t}: {difference}");
+        }
+
+        let sampling = common::warm(11, 20);
+        let request = request(ids.clone(), sampling.clone());
+        let generation = engine
+            .generate(&request, |_| ControlFlow::Continue(()))
+            .unwrap();
+        let replay = engine
+            .replay(
+                &ids,
+                &generation.output_ids,
+                &sampling,
+                1e-3,
+                &[7; 32],
+                Some(&[9; 32]),
+            )
+            .unwrap();
+        assert_eq!(replay.tokens.len(), generation.output_ids.len());
+        for (index, token) in replay.tokens.iter().enumerate() {
+            assert_eq!(token.expected, generation.output_ids[index], "{name}");
+            assert!(token.margin < 1e-3, "{name}: margin {}", token.margin);
+            let apart = chasqui_engine::fingerprint::distance(
+                &token.fingerprint,
+                &generation.fingerprints[index],
+            );
+            assert!(apart <= 14, "{name}: fingerprints {apart} apart");
+        }
+    }
+}
+
+// GIVEN a prompt longer than one chunk of the prefill
+// WHEN it is scored, and separately run as one uncached pass
+// THEN both give the same logits
+#[test]
+fn chunks_do_not_show() {
+    let engine = Engine::load(&golden("mistral-gqa"), "cpu").unwrap();
+    let ids: Vec<u32> = (0..400u32).map(|i| i * 37 % 512).collect();
+    let chunked = engine.score(&ids).unwrap();
+    let whole = engine
+        .model()
+        .forward(tokens(&ids))
+        .try_into_vec_as::<f32>()
+        .unwrap();
+    let difference = largest_difference(&chunked.logits, &whole);
+    assert!(difference < 1e-4, "{difference}");
+}
+
+// GIVEN the golden texts
+// WHEN they are tokenised
+// THEN the ids are the reference's after its one beginning-of-sequence id
+#[test]
+fn tokenizer_agrees() {
+    for name in GOLDEN {
+        let dir = golden(name);
+        let case: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(dir.join("case.json")).unwrap()).unwrap();
+        let text = case["text"].as_str().unwrap();
+        let tokenizer = Tokenizer::from_file(&dir.join("tokenizer.json"), 512).unwrap();
+        let ids = tokenizer.encode(text, true).unwrap();
+        assert_eq!(ids, expected(&dir).input_ids[1..], "{name}");
+        assert_eq!(tokenizer.decode(&ids, true).unwrap(), text);
+    }
+}
+
+fn cpu() -> burn::tensor::Device {
+    chasqui_engine::device::open("cpu").unwrap()
+}
+
+fn tokens(ids: &[u32]) -> burn::tensor::Tensor<2, burn::tensor::Int> {
+    let values: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
+    let data = burn::tensor::TensorData::new(values, [1, ids.len()]);
+    burn::tensor::Tensor::from_data(data, &cpu())
+}
