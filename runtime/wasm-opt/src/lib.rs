@@ -69,7 +69,9 @@ impl OptimizationOptions {
         let ran = command.arg(infile).arg("-o").arg(outfile).output();
         match ran {
             Ok(output) if output.status.success() => Ok(()),
-            // Absent or too old for the module: the unoptimised file is as correct.
+            // Absent or too old for the module: the unoptimised file is as correct. Copying a file
+            // onto itself would empty it.
+            _ if infile == outfile => Ok(()),
             _ => std::fs::copy(infile, outfile).map(drop).map_err(OptimizationError),
         }
     }

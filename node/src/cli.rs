@@ -1,0 +1,78 @@
+//! The command line.
+
+use crate::service::Sealing;
+
+/// What the node is asked to do.
+#[derive(Debug, clap::Parser)]
+#[command(
+    propagate_version = true,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub struct Cli {
+    /// A command other than running the node.
+    #[command(subcommand)]
+    pub subcommand: Option<Subcommand>,
+
+    /// How to run the node.
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+/// How to run the node.
+#[derive(Debug, clap::Parser)]
+pub struct RunOptions {
+    #[command(flatten)]
+    base: sc_cli::RunCmd,
+
+    /// Make blocks: the same as `--validator`, in a parachain's words.
+    #[arg(long, conflicts_with = "validator")]
+    pub collator: bool,
+
+    /// When to make a block without a relay chain: `interval:MS` (at least every 1000 ms; a tick
+    /// that is missed is skipped), or `instant` (when a transaction comes in, blocks still at
+    /// least 1000 ms apart).
+    #[arg(long, value_name = "MODE", default_value_t)]
+    pub sealing: Sealing,
+}
+
+impl RunOptions {
+    /// The node's options with the parachain's own words translated.
+    pub fn normalize(&self) -> sc_cli::RunCmd {
+        let mut base = self.base.clone();
+        base.validator |= self.collator;
+        base
+    }
+}
+
+/// Commands other than running the node.
+#[derive(Debug, clap::Subcommand)]
+pub enum Subcommand {
+    /// Generate, inspect and insert keys.
+    #[command(subcommand)]
+    Key(sc_cli::KeySubcommand),
+
+    /// Write a chain specification as JSON.
+    ExportChainSpec(sc_cli::ExportChainSpecCmd),
+
+    /// Check that blocks are sound.
+    CheckBlock(sc_cli::CheckBlockCmd),
+
+    /// Write blocks to a file.
+    ExportBlocks(sc_cli::ExportBlocksCmd),
+
+    /// Write the state at a block as a chain specification.
+    ExportState(sc_cli::ExportStateCmd),
+
+    /// Read blocks from a file.
+    ImportBlocks(sc_cli::ImportBlocksCmd),
+
+    /// Take back the newest blocks.
+    Revert(sc_cli::RevertCmd),
+
+    /// Delete the chain's data.
+    PurgeChain(sc_cli::PurgeChainCmd),
+
+    /// Show the newest and the last finalised block.
+    ChainInfo(sc_cli::ChainInfoCmd),
+}

@@ -1,0 +1,28 @@
+//! RPC beyond what every Substrate node has.
+
+use crate::service::{Client, Pool};
+use jsonrpsee::RpcModule;
+use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
+use sc_rpc::{
+    dev::{Dev, DevApiServer},
+    SubscriptionTaskExecutor,
+};
+use sc_service::Error;
+use std::sync::Arc;
+use substrate_frame_rpc_system::{System, SystemApiServer};
+
+/// Builds the module of all of them.
+pub fn build(
+    client: Arc<Client>,
+    pool: Arc<Pool>,
+    _executor: SubscriptionTaskExecutor,
+) -> Result<RpcModule<()>, Error> {
+    let build = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+        let mut module = RpcModule::new(());
+        module.merge(System::new(client.clone(), pool).into_rpc())?;
+        module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
+        module.merge(Dev::new(client).into_rpc())?;
+        Ok(module)
+    };
+    build().map_err(Into::into)
+}

@@ -1,0 +1,12 @@
+//! How the runtime configures its pallets, one file an area.
+
+mod accounts;
+mod consensus;
+mod governance;
+mod messages;
+mod money;
+mod system;
+
+pub use accounts::ProxyType;
+pub use consensus::{SESSION_LENGTH, STAKING_POT};
+pub use system::{RuntimeBlockLength, RuntimeBlockWeights};

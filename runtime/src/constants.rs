@@ -1,0 +1,53 @@
+//! Units of money and time that the rest of the runtime is written in.
+
+/// Money: DOT with ten decimals, as on the relay chain and Asset Hub.
+pub mod money {
+    use parachains_common::Balance;
+
+    /// One DOT, in planck.
+    pub const DOT: Balance = 10_000_000_000;
+    /// A hundredth of a DOT, in planck.
+    pub const CENT: Balance = DOT / 100;
+    /// A hundred-thousandth of a DOT, in planck.
+    pub const MILLICENT: Balance = CENT / 1_000;
+    /// The least balance an account may hold, in planck (0.01 DOT, as on Asset Hub).
+    pub const EXISTENTIAL_DEPOSIT: Balance = CENT;
+
+    /// Deposit for `items` storage entries of `bytes` bytes in total, in planck.
+    pub const fn deposit(items: u32, bytes: u32) -> Balance {
+        // Asset Hub's rate: 0.2 DOT an entry and 0.001 DOT a byte, divided by 100.
+        (items as Balance * 20 * DOT + bytes as Balance * 10 * CENT) / 10_000
+    }
+}
+
+/// Time, in milliseconds and in blocks of six seconds.
+pub mod time {
+    use parachains_common::BlockNumber;
+
+    /// Length of a relay chain slot, in milliseconds.
+    pub const RELAY_CHAIN_SLOT_MILLIS: u32 = 6_000;
+    /// Length of a parachain slot, in milliseconds.
+    pub const SLOT_MILLIS: u64 = 6_000;
+    /// Blocks a minute at one block a slot.
+    pub const MINUTES: BlockNumber = 10;
+    /// Blocks an hour at one block a slot.
+    pub const HOURS: BlockNumber = MINUTES * 60;
+    /// Blocks a day at one block a slot.
+    pub const DAYS: BlockNumber = HOURS * 24;
+}
+
+/// How blocks follow each other.
+pub mod consensus {
+    /// Blocks per relay chain slot in production.
+    pub const BLOCKS_PER_SLOT: u32 = 1;
+    /// Blocks per relay chain slot without a relay chain (see [`crate::pacing`]).
+    pub const FAST_BLOCKS_PER_SLOT: u32 = 6;
+    /// Most parachain blocks that may wait for inclusion on the relay chain.
+    pub const UNINCLUDED_SEGMENT_CAPACITY: u32 = 3;
+    /// The same for [`FAST_BLOCKS_PER_SLOT`].
+    pub const FAST_UNINCLUDED_SEGMENT_CAPACITY: u32 = 8;
+    /// Relay chain blocks between the tip and the relay parent that a block is built on.
+    pub const RELAY_PARENT_OFFSET: u32 = 0;
+    /// Parachain id of the `development` and `local` presets.
+    pub const DEV_PARA_ID: u32 = 2_000;
+}

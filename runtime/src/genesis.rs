@@ -1,0 +1,81 @@
+//! Genesis presets: `development` for one node, `local` for one author with followers.
+//!
+//! Both run without a relay chain: well-known accounts hold plenty of DOT, Alice is the only
+//! collator and holds root, blocks are fast, and seeds are declared insecure, because the author
+//! makes up the relay chain that they come from.
+
+use crate::{
+    config::STAKING_POT,
+    constants::{consensus::DEV_PARA_ID, money::*},
+    AccountId, Balance, BalancesConfig, CollatorSelectionConfig, PacingConfig, ParachainInfoConfig,
+    RandomnessConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig,
+};
+use alloc::{vec, vec::Vec};
+use frame_support::build_struct_json_patch;
+use serde_json::Value;
+use sp_genesis_builder::PresetId;
+use sp_keyring::Sr25519Keyring;
+use sp_runtime::traits::AccountIdConversion;
+
+/// The preset of `--dev`.
+pub const DEVELOPMENT: &str = sp_genesis_builder::DEV_RUNTIME_PRESET;
+/// The preset of `--chain local`.
+pub const LOCAL: &str = "local";
+
+/// What each well-known account holds at genesis, in planck.
+const ENDOWMENT: Balance = 1_000_000 * DOT;
+
+/// The genesis of preset `id`, as a patch of the default one.
+pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
+    let patch = match id.as_ref() {
+        DEVELOPMENT | LOCAL => without_relay_chain(),
+        _ => return None,
+    };
+    serde_json::to_string(&patch).ok().map(Into::into)
+}
+
+/// The presets there are.
+pub fn preset_names() -> Vec<PresetId> {
+    vec![PresetId::from(DEVELOPMENT), PresetId::from(LOCAL)]
+}
+
+fn without_relay_chain() -> Value {
+    let author = Sr25519Keyring::Alice;
+    let collator = author.to_account_id();
+    let pot: AccountId = STAKING_POT.into_account_truncating();
+    let mut balances: Vec<(AccountId, Balance)> = Sr25519Keyring::well_known()
+        .map(|key| (key.to_account_id(), ENDOWMENT))
+        .collect();
+    // Fees below the existential deposit would be lost if their account did not exist.
+    balances.push((pot, EXISTENTIAL_DEPOSIT));
+    build_struct_json_patch!(RuntimeGenesisConfig {
+        balances: BalancesConfig { balances },
+        parachain_info: ParachainInfoConfig {
+            parachain_id: DEV_PARA_ID.into()
+        },
+        collator_selection: CollatorSelectionConfig {
+            invulnerables: vec![collator.clone()],
+            candidacy_bond: 100 * DOT,
+            desired_candidates: 0,
+        },
+        session: SessionConfig {
+            keys: vec![(
+                collator.clone(),
+                collator.clone(),
+                SessionKeys {
+                    aura: author.public().into()
+                },
+            )],
+        },
+        sudo: SudoConfig {
+            key: Some(collator)
+        },
+        pacing: PacingConfig { fast_blocks: true },
+        // Every block gets a relay parent of its own, so a seed exists two blocks after its draw.
+        randomness: RandomnessConfig {
+            delay: 1,
+            parents_per_seed: 1,
+            insecure: true
+        },
+    })
+}

@@ -1,0 +1,116 @@
+//! Seeds out of the relay chain's randomness.
+
+use super::and_try_state;
+use crate::{
+    randomness::{self, Pallet as Randomness, RelayBlockNumber},
+    Runtime,
+};
+use chasqui_primitives::traits::SeedExpired;
+use frame_support::traits::Get;
+use proptest::prelude::*;
+use sp_core::H256;
+use sp_runtime::BuildStorage;
+
+fn new(parents_per_seed: u32) -> sp_io::TestExternalities {
+    let config = randomness::GenesisConfig::<Runtime> {
+        delay: 8,
+        parents_per_seed,
+        insecure: false,
+        _config: Default::default(),
+    };
+    config.build_storage().unwrap().into()
+}
+
+fn observe(number: RelayBlockNumber) {
+    Randomness::<Runtime>::observe(number, [number as u8; 32]);
+}
+
+fn seed(due: RelayBlockNumber) -> Option<H256> {
+    Randomness::<Runtime>::seed_at(due).expect("not forgotten")
+}
+
+#[test]
+fn seed_exists_once_enough_relay_parents_were_seen() {
+    new(4).execute_with(and_try_state(|| {
+        // GIVEN three relay parents at or after 10
+        [8, 9, 10, 11, 12].map(observe);
+        assert!(seed(8).is_some());
+        assert_eq!(seed(10), None);
+        // WHEN the fourth comes
+        observe(13);
+        // THEN the seed exists, and later parents do not change it
+        let first = seed(10);
+        assert!(first.is_some());
+        [14, 15, 16].map(observe);
+        assert_eq!(seed(10), first);
+        assert_ne!(seed(11), first);
+    }));
+}
+
+#[test]
+fn several_blocks_on_one_relay_parent_count_once() {
+    new(2).execute_with(and_try_state(|| {
+        // GIVEN two blocks on relay parent 5, the second with another output
+        observe(5);
+        Randomness::<Runtime>::observe(5, [77; 32]);
+        // THEN there is no seed yet, and the second output left no trace
+        assert_eq!(seed(5), None);
+        observe(6);
+        let with_repeat = seed(5);
+        assert!(with_repeat.is_some());
+        new(2).execute_with(|| {
+            [5, 6].map(observe);
+            assert_eq!(seed(5), with_repeat);
+        });
+    }));
+}
+
+#[test]
+fn a_gap_is_bridged_by_the_next_relay_parent() {
+    new(2).execute_with(and_try_state(|| {
+        // GIVEN a chain that stood still from relay block 3 to 1000
+        [2, 3, 1_000, 1_001].map(observe);
+        // THEN a draw due in between uses the first parent after it
+        assert!(seed(500).is_some());
+        assert_eq!(seed(500), seed(1_000));
+        assert_ne!(seed(500), seed(3));
+    }));
+}
+
+#[test]
+fn old_seeds_are_forgotten_and_never_replaced() {
+    new(1).execute_with(and_try_state(|| {
+        // GIVEN more relay parents than are kept
+        let kept = <Runtime as randomness::Config>::History::get();
+        (1..=kept + 10).for_each(observe);
+        // THEN the oldest have no seed, rather than that of a later parent
+        assert_eq!(Randomness::<Runtime>::seed_at(1), Err(SeedExpired));
+        assert_eq!(Randomness::<Runtime>::seed_at(10), Err(SeedExpired));
+        assert!(seed(11).is_some());
+        assert_eq!(randomness::Seeds::<Runtime>::iter().count() as u32, kept);
+    }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_seed_never_changes(
+        steps in prop::collection::vec(0u32..5, 1..200),
+        parents in 1u32..=randomness::MAX_PARENTS_PER_SEED,
+    ) {
+        new(parents).execute_with(and_try_state(|| {
+            let mut seen = std::collections::BTreeMap::<RelayBlockNumber, H256>::new();
+            let mut number = 1;
+            for step in steps {
+                number += step;
+                observe(number);
+                for due in number.saturating_sub(40)..=number + 2 {
+                    if let Some(found) = seed(due) {
+                        assert_eq!(*seen.entry(due).or_insert(found), found);
+                    }
+                }
+            }
+        }));
+    }
+}
