@@ -238,7 +238,7 @@ proptest! {
         divisor in 1usize..5, seed in any::<[u8; 32]>(),
     ) {
         let index = index_of(&weights);
-        let eligible = |who: &usize| who % divisor == 0;
+        let eligible = |who: &usize| who.is_multiple_of(divisor);
         let drawn = pick_distinct(&index, &H256(seed), n, eligible);
         let able = index.iter().filter(|(who, _)| eligible(who)).count();
         prop_assert_eq!(drawn.len(), able.min(n as usize));
