@@ -24,8 +24,10 @@ pub fn readme(out: &Path, summary: &Summary) -> String {
          else. Its text comes from a grammar in this repository (`offchain-worker/training`), its \
          tokenizer and its weights from the program below.\n\n\
          ```\ncargo run -p chasqui-training --bin chasqui-make-model -- \\\n    --out offchain-worker/models/{name} \
-         --size {preset} --seed {} --steps {} \\\n    --batch {} --micro-batch {} --seq {} --lr {}\n```\n\n",
-        recipe.seed, recipe.steps, recipe.batch, recipe.micro_batch, recipe.seq, recipe.learning_rate,
+         --size {preset} --seed {} --steps {} \\\n    --batch {} --micro-batch {} --seq {} --long-steps {} --lr {}\n```\n\n",
+        recipe.seed, recipe.steps, recipe.batch, recipe.micro_batch, recipe.seq,
+        recipe.long_steps,
+        recipe.learning_rate,
     );
     let rows = [
         ("Architecture", "Llama (RMSNorm, rotary, grouped-query attention, SwiGLU, tied head), f32".into()),

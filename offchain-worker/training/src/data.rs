@@ -81,6 +81,18 @@ impl PackedStream {
         (0..count).map(|_| self.next_sequence()).collect()
     }
 
+    /// Sequences of `sequence` predictions from now on; no token is lost.
+    ///
+    /// # Errors
+    /// `sequence` is 0.
+    pub fn set_sequence(&mut self, sequence: usize) -> Result<()> {
+        if sequence == 0 {
+            return Err(TrainingError::setting("seq", "is 0, must be at least 1"));
+        }
+        self.sequence = sequence;
+        Ok(())
+    }
+
     /// Where the stream stands.
     pub fn cursor(&self) -> Cursor {
         Cursor {

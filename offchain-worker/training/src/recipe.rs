@@ -106,6 +106,9 @@ pub struct Recipe {
     pub micro_batch: usize,
     /// Predictions in a sequence.
     pub seq: usize,
+    /// Of the steps, how many of the last ones use sequences as long as the context, in a batch of
+    /// about as many tokens: short sequences are cheaper, but do not teach far positions.
+    pub long_steps: u64,
     /// Highest learning rate.
     pub learning_rate: f64,
     /// Micro-batches computed at the same time; does not change the result.
@@ -133,6 +136,12 @@ impl Recipe {
         if self.steps == 0 {
             return Err(TrainingError::setting("steps", "is 0, must be at least 1"));
         }
+        if self.long_steps > self.steps {
+            return Err(TrainingError::setting(
+                "long-steps",
+                format!("is {}, there are {} steps", self.long_steps, self.steps),
+            ));
+        }
         if self.seq > CONTEXT {
             return Err(TrainingError::setting(
                 "seq",
@@ -146,6 +155,24 @@ impl Recipe {
             ));
         }
         Ok(())
+    }
+}
+
+impl Recipe {
+    /// Batch and length of the sequences at `step`, counted from 0.
+    pub fn shape_at(&self, step: u64) -> (usize, usize) {
+        if step + self.long_steps < self.steps {
+            (self.batch, self.seq)
+        } else {
+            ((self.batch * self.seq / CONTEXT).max(1), CONTEXT)
+        }
+    }
+
+    /// Tokens predicted in the first `steps` steps.
+    pub fn tokens(&self, steps: u64) -> u64 {
+        let tokens = |(batch, seq): (usize, usize)| (batch * seq) as u64;
+        let long = steps.saturating_sub(self.steps - self.long_steps.min(self.steps));
+        (steps - long) * tokens((self.batch, self.seq)) + long * tokens(self.shape_at(self.steps))
     }
 }
 
@@ -193,7 +220,7 @@ pub struct Summary {
     pub parameters: usize,
     /// Tokens in the vocabulary.
     pub vocab_size: usize,
-    /// Predictions trained on: steps x batch x seq.
+    /// Predictions trained on.
     pub tokens: u64,
     /// Mean cross-entropy of the last batch, nats a token.
     pub final_loss: f64,
@@ -278,7 +305,9 @@ pub fn make(
     let mut final_loss = f64::NAN;
     for step in 1..=recipe.steps {
         let start = Instant::now();
-        let done = trainer.step(&stream.next_batch(recipe.batch)?)?;
+        let (batch, seq) = recipe.shape_at(step - 1);
+        stream.set_sequence(seq)?;
+        let done = trainer.step(&stream.next_batch(batch)?)?;
         seconds += start.elapsed().as_secs_f64();
         final_loss = done.loss;
         report(Progress::Step(done));
@@ -313,7 +342,7 @@ pub fn make(
         path: weights,
         source,
     })?;
-    let tokens = recipe.steps * (recipe.batch * recipe.seq) as u64;
+    let tokens = recipe.tokens(recipe.steps);
     let summary = Summary {
         recipe,
         parameters: trainer.layout().len(),

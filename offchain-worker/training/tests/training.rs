@@ -134,6 +134,7 @@ fn recipe() -> Recipe {
         batch: 2,
         micro_batch: 1,
         seq: 32,
+        long_steps: 1,
         learning_rate: 1e-3,
         threads: 2,
         held_out: 2,
@@ -199,6 +200,13 @@ fn impossible_recipes_write_nothing() {
             "seq",
             Recipe {
                 seq: 100_000,
+                ..recipe()
+            },
+        ),
+        (
+            "long-steps",
+            Recipe {
+                long_steps: 3,
                 ..recipe()
             },
         ),

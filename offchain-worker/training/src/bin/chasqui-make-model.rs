@@ -44,6 +44,9 @@ struct Args {
     /// Tokens predicted in a sequence.
     #[arg(long, default_value_t = 256)]
     seq: usize,
+    /// Of the steps, how many of the last ones use sequences of the whole context (512).
+    #[arg(long, default_value_t = 0)]
+    long_steps: u64,
     /// Highest learning rate.
     #[arg(long, default_value_t = 3e-3)]
     lr: f64,
@@ -73,6 +76,7 @@ impl Args {
             batch: self.batch,
             micro_batch: self.micro_batch,
             seq: self.seq,
+            long_steps: self.long_steps,
             learning_rate: self.lr,
             threads: self.threads,
             held_out: self.held_out,
@@ -100,7 +104,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
                 bar.println(format!("model: {parameters} parameters"))
             }
             Progress::Step(step) => {
-                let tokens = (step.step + 1) as f64 * (recipe.batch * recipe.seq) as f64;
+                let tokens = recipe.tokens(step.step + 1) as f64;
                 bar.set_message(format!(
                     "loss {:.3}, {:.0} tokens/s",
                     step.loss,
