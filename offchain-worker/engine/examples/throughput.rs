@@ -33,6 +33,7 @@ fn random_model() -> chasqui_engine::Result<Engine> {
         bos_token_id: None,
         eos_token_ids: vec![],
         dtype: WeightDtype::F32,
+        rope_frequency_dtype: WeightDtype::F32,
     };
     println!("random model of {} parameters", config.num_parameters());
     Ok(Engine::new(config.init(1, &device::open("cpu")?)))

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use half::{bf16, f16};
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
 
@@ -88,6 +89,15 @@ impl WeightDtype {
             Self::Bf16 => "bfloat16",
         }
     }
+
+    /// The nearest value that this type can hold.
+    pub fn round(self, value: f32) -> f32 {
+        match self {
+            Self::F32 => value,
+            Self::F16 => f16::from_f32(value).to_f32(),
+            Self::Bf16 => bf16::from_f32(value).to_f32(),
+        }
+    }
 }
 
 /// Everything that fixes a decoder's shape and arithmetic.
@@ -135,6 +145,12 @@ pub struct LlamaConfig {
     pub eos_token_ids: Vec<u32>,
     /// Element type in which the checkpoint declares its weights.
     pub dtype: WeightDtype,
+    /// Precision to which the inverse rotary frequencies are rounded.
+    ///
+    /// The reference implementation rounds them with everything else when it casts a whole model
+    /// to `dtype`, which is the default here; it keeps them in f32 when it loads weights of that
+    /// type instead. `rope_frequency_dtype` (our own field) in `config.json` tells which was meant.
+    pub rope_frequency_dtype: WeightDtype,
 }
 
 /// One id or several: `eos_token_id` comes in both forms.
@@ -181,6 +197,7 @@ struct RawConfig {
     eos_token_id: Option<OneOrMany>,
     torch_dtype: Option<String>,
     dtype: Option<String>,
+    rope_frequency_dtype: Option<String>,
 }
 
 impl LlamaConfig {
@@ -225,6 +242,12 @@ impl LlamaConfig {
         }
         let (rope_theta, rope_scaling) = rope(&raw, path)?;
         let attention_bias = raw.attention_bias.unwrap_or(false);
+        let declared = raw.dtype.as_deref().or(raw.torch_dtype.as_deref());
+        let declared = dtype(declared, "dtype", path)?;
+        let rope_frequency_dtype = match raw.rope_frequency_dtype.as_deref() {
+            None => declared,
+            name => dtype(name, "rope_frequency_dtype", path)?,
+        };
         let config = Self {
             architecture,
             vocab_size: need(raw.vocab_size, "vocab_size")?,
@@ -251,7 +274,8 @@ impl LlamaConfig {
                 .eos_token_id
                 .map(OneOrMany::into_vec)
                 .unwrap_or_default(),
-            dtype: dtype(raw.dtype.or(raw.torch_dtype), path)?,
+            dtype: declared,
+            rope_frequency_dtype,
         };
         config.validate(path)?;
         Ok(config)
@@ -365,38 +389,43 @@ impl LlamaConfig {
 
     /// Inverse rotary frequencies, one for each of the `head_dim / 2` planes, in radians a token.
     ///
-    /// Rounded to f32 where the reference implementation rounds, so that angles at large
-    /// positions agree with it.
+    /// Rounded to f32 where the reference implementation rounds, and at the end to
+    /// `rope_frequency_dtype`, so that angles at large positions agree with it.
     pub fn inverse_frequencies(&self) -> Vec<f32> {
-        (0..self.head_dim / 2)
-            .map(|plane| {
-                let exponent = (2 * plane) as f32 / self.head_dim as f32;
-                let frequency = 1.0 / (self.rope_theta as f32).powf(exponent);
-                match &self.rope_scaling {
-                    RopeScaling::None => frequency,
-                    RopeScaling::Linear { factor } => frequency / *factor as f32,
-                    RopeScaling::Llama3 {
-                        factor,
-                        low_freq_factor,
-                        high_freq_factor,
-                        original_context,
-                    } => {
-                        let context = *original_context as f64;
-                        let wavelength = std::f64::consts::TAU / f64::from(frequency);
-                        if wavelength > context / low_freq_factor {
-                            frequency / *factor as f32
-                        } else if wavelength < context / high_freq_factor {
-                            frequency
-                        } else {
-                            let smooth = (context / wavelength - low_freq_factor)
-                                / (high_freq_factor - low_freq_factor);
-                            let scaled = f64::from(frequency) / factor;
-                            ((1.0 - smooth) * scaled + smooth * f64::from(frequency)) as f32
-                        }
+        let frequencies = self.unrounded_frequencies();
+        frequencies
+            .map(|frequency| self.rope_frequency_dtype.round(frequency))
+            .collect()
+    }
+
+    fn unrounded_frequencies(&self) -> impl Iterator<Item = f32> + '_ {
+        (0..self.head_dim / 2).map(|plane| {
+            let exponent = (2 * plane) as f32 / self.head_dim as f32;
+            let frequency = 1.0 / (self.rope_theta as f32).powf(exponent);
+            match &self.rope_scaling {
+                RopeScaling::None => frequency,
+                RopeScaling::Linear { factor } => frequency / *factor as f32,
+                RopeScaling::Llama3 {
+                    factor,
+                    low_freq_factor,
+                    high_freq_factor,
+                    original_context,
+                } => {
+                    let context = *original_context as f64;
+                    let wavelength = std::f64::consts::TAU / f64::from(frequency);
+                    if wavelength > context / low_freq_factor {
+                        frequency / *factor as f32
+                    } else if wavelength < context / high_freq_factor {
+                        frequency
+                    } else {
+                        let smooth = (context / wavelength - low_freq_factor)
+                            / (high_freq_factor - low_freq_factor);
+                        let scaled = f64::from(frequency) / factor;
+                        ((1.0 - smooth) * scaled + smooth * f64::from(frequency)) as f32
                     }
                 }
-            })
-            .collect()
+            }
+        })
     }
 
     /// The newer style of `config.json` for these values.
@@ -431,7 +460,7 @@ impl LlamaConfig {
             [id] => json!(id),
             ids => json!(ids),
         };
-        json!({
+        let mut value = json!({
             "architectures": [self.architecture.class_name()],
             "attention_bias": self.qkv_bias && self.attention_output_bias,
             "attention_dropout": 0.0,
@@ -455,7 +484,11 @@ impl LlamaConfig {
             "tie_word_embeddings": self.tie_word_embeddings,
             "use_cache": true,
             "vocab_size": self.vocab_size,
-        })
+        });
+        if self.rope_frequency_dtype != self.dtype {
+            value["rope_frequency_dtype"] = json!(self.rope_frequency_dtype.name());
+        }
+        value
     }
 }
 
@@ -478,14 +511,14 @@ fn architecture(raw: &RawConfig, path: &Path) -> Result<Architecture> {
     })
 }
 
-fn dtype(name: Option<String>, path: &Path) -> Result<WeightDtype> {
-    match name.as_deref() {
+fn dtype(name: Option<&str>, field: &'static str, path: &Path) -> Result<WeightDtype> {
+    match name {
         None | Some("float32") => Ok(WeightDtype::F32),
         Some("float16") => Ok(WeightDtype::F16),
         Some("bfloat16") => Ok(WeightDtype::Bf16),
         Some(other) => Err(EngineError::config(
             path,
-            "dtype",
+            field,
             format!("`{other}` is not supported; supported: float32, float16, bfloat16"),
         )),
     }

@@ -80,6 +80,7 @@ pub fn tiny_config() -> LlamaConfig {
         bos_token_id: Some(0),
         eos_token_ids: vec![1],
         dtype: WeightDtype::F32,
+        rope_frequency_dtype: WeightDtype::F32,
     }
 }
 
