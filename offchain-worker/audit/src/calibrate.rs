@@ -1,0 +1,316 @@
+//! Thresholds out of honest pairs.
+//!
+//! A pair is an honest generation (decoding token by token with a cache) and its replay (teacher-forced, many
+//! tokens a pass): the same model computed along two different orders of summation, which is what separates
+//! two honest machines too. Four things are measured over all pairs:
+//!
+//! - `noise`: the largest difference of a logit between both orders. An honest claim misses by at most twice that.
+//! - `margin`: the largest margin of a claimed token; `m` mismatches among `N` tokens.
+//! - `fingerprint`: the largest mean distance of a run's fingerprints.
+//! - `evidence`: the largest distance of two evidences under one panel seed.
+//!
+//! With `d = max(2 * noise, margin)`, all in millionths of a logit:
+//!
+//! | limit | soft | hard |
+//! |---|---|---|
+//! | largest margin | `max(2_000, 16 d)` | `max(10_000, 64 d)` |
+//! | mean margin | `max(500, 4 d)` | `max(2_000, 16 d)` |
+//! | mismatch share (ppm) | `max(20_000, 4 (m + 3) / N)` | `max(100_000, 16 (m + 3) / N)` |
+//! | mean fingerprint distance | `max(14, 4 fingerprint)` | `max(28, 16 fingerprint)` |
+//!
+//! `boundary = max(1_000, 8 d)`, `clip = max(1_000_000, hard margin)`, `tau = max(32, 8 evidence)`.
+//! `(m + 3) / N` is about the upper 95% bound of the rate (the rule of three, for `m` = 0). The factors are the
+//! reserve for machines that were not measured; the floors keep an exact pair (`d` = 0) from giving limits that
+//! the next processor breaks. A checkpoint's thresholds are the worst of several validators' calibrations
+//! ([`AuditThresholds::worst`]).
+
+use std::ops::ControlFlow;
+
+use chasqui_engine::{Engine, GenerateRequest};
+use chasqui_primitives::{
+    audit::{evidence_distance, AuditLimits, AuditThresholds},
+    sampling::{Sampling, TOP_P_OFF},
+};
+use serde::Serialize;
+use sp_core::H256;
+
+use crate::{
+    claim::{fingerprint_seed, Commitment, Opening},
+    error::{AuditError, Result},
+    evidence::{uniform, EvidenceBuilder},
+    replay::{check_without_model, measure, micro, summarise},
+    scorer::{Chunked, Scorer},
+};
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct CalibrationPlan {
+    /// Output tokens a run; shortened where the context is.
+    pub max_tokens: u32,
+    /// Temperatures, thousandths.
+    pub temperatures_milli: Vec<u32>,
+    /// Sampling seeds, each for every prompt and temperature.
+    pub seeds: Vec<u64>,
+}
+
+impl Default for CalibrationPlan {
+    fn default() -> Self {
+        Self {
+            max_tokens: 64,
+            temperatures_milli: vec![0, 800],
+            seeds: vec![1, 2],
+        }
+    }
+}
+
+/// What honest pairs differ by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Measured {
+    /// Honest runs replayed.
+    pub pairs: u32,
+    /// Their output tokens.
+    pub tokens: u64,
+    /// Largest difference of a logit, millionths.
+    pub noise_micro: u64,
+    /// Largest margin of a claimed token, millionths of a logit.
+    pub margin_micro: u64,
+    /// Tokens that the replay would have chosen otherwise.
+    pub mismatches: u64,
+    /// Largest mean fingerprint distance of a run, thousandths.
+    pub fingerprint_milli: u64,
+    /// Largest distance of two evidences.
+    pub evidence: u64,
+}
+
+/// Thresholds and what they were made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Calibration {
+    /// What the pairs differ by.
+    pub measured: Measured,
+    /// The limits that follow.
+    pub thresholds: AuditThresholds,
+}
+
+/// Limits for a pair that shows no difference at all: the floors.
+pub fn default_thresholds() -> AuditThresholds {
+    thresholds(&Measured {
+        pairs: 1,
+        tokens: 1_000_000,
+        ..Measured::default()
+    })
+}
+
+/// The limits that follow from `measured`, by the module's table.
+pub fn thresholds(measured: &Measured) -> AuditThresholds {
+    let d = measured
+        .noise_micro
+        .saturating_mul(2)
+        .max(measured.margin_micro);
+    let at_least = |floor: u64, value: u64| u32::try_from(floor.max(value)).unwrap_or(u32::MAX);
+    let rate_ppm = measured
+        .mismatches
+        .saturating_add(3)
+        .saturating_mul(1_000_000)
+        .checked_div(measured.tokens)
+        .unwrap_or(1_000_000);
+    let share =
+        |floor: u64, factor: u64| at_least(floor, rate_ppm.saturating_mul(factor)).min(1_000_000);
+    let limits = |max, mean, max_factor, mean_factor, mismatch, finger: (u64, u64)| AuditLimits {
+        mean_margin_micro: at_least(mean, d.saturating_mul(mean_factor)),
+        max_margin_micro: at_least(max, d.saturating_mul(max_factor)),
+        mismatch_ppm: mismatch,
+        fingerprint_milli: at_least(
+            finger.0,
+            measured.fingerprint_milli.saturating_mul(finger.1),
+        ),
+    };
+    let hard = limits(10_000, 2_000, 64, 16, share(100_000, 16), (28_000, 16));
+    AuditThresholds {
+        boundary_micro: at_least(1_000, d.saturating_mul(8)),
+        clip_micro: hard.max_margin_micro.max(1_000_000),
+        soft: limits(2_000, 500, 16, 4, share(20_000, 4), (14_000, 4)),
+        hard,
+        evidence_tau: at_least(32, measured.evidence.saturating_mul(8)),
+    }
+}
+
+/// `count` prompts of `tokens` random ids each (fewer in a short context), after the beginning-of-sequence id
+/// where the model has one: what to calibrate on without a text in the model's language.
+pub fn random_prompts(engine: &Engine, count: u32, tokens: usize, seed: u64) -> Vec<Vec<u32>> {
+    let vocabulary = engine.config().vocab_size as u64;
+    let tokens = tokens.min(engine.context_len() / 2).max(1);
+    (0..count)
+        .map(|prompt| {
+            let ids = (0..tokens as u64).map(|at| {
+                let word = sp_crypto_hashing::blake2_256(
+                    &[
+                        seed.to_le_bytes(),
+                        u64::from(prompt).to_le_bytes(),
+                        at.to_le_bytes(),
+                    ]
+                    .concat(),
+                );
+                uniform(&word, vocabulary) as u32
+            });
+            engine
+                .config()
+                .bos_token_id
+                .into_iter()
+                .chain(ids)
+                .collect()
+        })
+        .collect()
+}
+
+/// Runs the model honestly on every prompt, temperature and seed of `plan`, replays each run and derives the
+/// thresholds. Prompts that leave no room in the context are passed over.
+///
+/// # Errors
+/// [`AuditError::NothingMeasured`] without a usable prompt; the engine's errors.
+pub fn calibrate(
+    engine: &Engine,
+    prompts: &[Vec<u32>],
+    plan: &CalibrationPlan,
+) -> Result<Calibration> {
+    let mut measured = Measured::default();
+    for (number, prompt) in prompts.iter().enumerate() {
+        let room = engine.context_len().saturating_sub(prompt.len());
+        let max_tokens = plan.max_tokens.min(u32::try_from(room).unwrap_or(u32::MAX));
+        if max_tokens == 0 {
+            continue;
+        }
+        for temperature_milli in &plan.temperatures_milli {
+            for seed in &plan.seeds {
+                let sampling = Sampling {
+                    temperature_milli: *temperature_milli,
+                    top_k: 0,
+                    top_p_ppm: TOP_P_OFF,
+                    seed: seed.wrapping_add((number as u64) << 32),
+                    // All the way to the limit: more tokens to measure.
+                    ignore_eos: true,
+                    ..Sampling::greedy(max_tokens)
+                };
+                measure_pair(engine, prompt, sampling, &mut measured)?;
+            }
+        }
+    }
+    if measured.tokens == 0 {
+        return Err(AuditError::NothingMeasured {
+            pairs: measured.pairs as usize,
+            tokens: measured.tokens,
+        });
+    }
+    Ok(Calibration {
+        measured,
+        thresholds: thresholds(&measured),
+    })
+}
+
+/// One honest run, its replay, and the same sequence fed token by token.
+fn measure_pair(
+    engine: &Engine,
+    prompt: &[u32],
+    sampling: Sampling,
+    measured: &mut Measured,
+) -> Result<()> {
+    let genesis = H256::zero();
+    let salt = [0u8; 32];
+    let hash = chasqui_primitives::hash::prompt_hash(&genesis, &salt, prompt);
+    let request = GenerateRequest {
+        prompt_ids: prompt.to_vec(),
+        sampling: sampling.clone(),
+        fingerprint_seed: fingerprint_seed(&hash),
+    };
+    let made = engine.generate(&request, |_| ControlFlow::Continue(()))?;
+    let trace = made.trace();
+    let opening = Opening {
+        salt: &salt,
+        prompt_ids: prompt,
+        output_ids: &made.output_ids,
+        trace: &trace,
+    };
+    let commitment = Commitment::of(genesis, sampling, made.finish_reason, &opening);
+    check_without_model(engine, &commitment, &opening)
+        .map_err(|reason| AuditError::Inconsistent(format!("{reason:?}")))?;
+
+    // Logits of both orders; evidence of both under one seed.
+    let panel = H256(sp_crypto_hashing::blake2_256(hash.as_bytes()));
+    let outputs = made.output_ids.len();
+    let first = prompt.len().saturating_sub(1);
+    let wanted: Vec<usize> = (first..first.saturating_add(outputs)).collect();
+    let ids = [prompt, made.output_ids.as_slice()].concat();
+    let mut rows = Vec::new();
+    let mut evidence = EvidenceBuilder::new(&panel, outputs, engine.hidden_size());
+    engine.score_at(&ids, &wanted, &mut |at| {
+        rows.push(at.logits.to_vec());
+        evidence.add(at.index.saturating_sub(first), at.hidden)
+    })?;
+    let mut decoded = EvidenceBuilder::new(&panel, outputs, engine.hidden_size());
+    let mut rows = rows.iter();
+    let mut noise = 0f64;
+    let stepwise = Chunked { engine, chunk: 1 };
+    stepwise.score_at(&ids, &wanted, &mut |at| {
+        for (a, b) in rows.next().into_iter().flatten().zip(at.logits) {
+            noise = noise.max(f64::from((a - b).abs()));
+        }
+        decoded.add(at.index.saturating_sub(first), at.hidden)
+    })?;
+
+    let indices: Vec<usize> = (0..outputs).collect();
+    let tokens = measure(
+        engine,
+        &commitment,
+        &opening,
+        1_000,
+        &indices,
+        |_, _| Ok(()),
+    )?;
+    let statistics = summarise(&tokens, u32::MAX);
+    let mean_fingerprint = statistics
+        .fingerprint_sum
+        .saturating_mul(1_000)
+        .checked_div(u64::from(statistics.tokens))
+        .unwrap_or(0);
+    *measured = Measured {
+        pairs: measured.pairs.saturating_add(1),
+        tokens: measured.tokens.saturating_add(u64::from(statistics.tokens)),
+        noise_micro: measured.noise_micro.max(micro(noise)),
+        margin_micro: measured.margin_micro.max(statistics.max_margin_micro),
+        mismatches: measured
+            .mismatches
+            .saturating_add(u64::from(statistics.mismatches)),
+        fingerprint_milli: measured.fingerprint_milli.max(mean_fingerprint),
+        evidence: measured
+            .evidence
+            .max(evidence_distance(&evidence.finish(), &decoded.finish())),
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // GIVEN any measurement, however wild
+    // WHEN limits are derived
+    // THEN they are consistent, and a pair that shows just that is within them
+    #[test]
+    fn limits_are_consistent_and_admit_what_was_measured() {
+        for scale in [0u64, 1, 20, 5_000, 1_000_000, u64::MAX / 64] {
+            let measured = Measured {
+                pairs: 4,
+                tokens: 256,
+                noise_micro: scale,
+                margin_micro: scale,
+                mismatches: scale.min(256),
+                fingerprint_milli: scale,
+                evidence: scale,
+            };
+            let limits = thresholds(&measured);
+            assert!(limits.is_consistent(), "{limits:?}");
+            assert!(u64::from(limits.soft.max_margin_micro) >= scale.min(u64::from(u32::MAX)));
+            assert!(u64::from(limits.evidence_tau) >= scale.min(u64::from(u32::MAX)));
+        }
+        assert!(default_thresholds().is_consistent());
+    }
+}

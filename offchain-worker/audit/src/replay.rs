@@ -1,0 +1,203 @@
+//! The full replay: every output position, in one pass.
+
+use chasqui_engine::{
+    fingerprint::Fingerprinter,
+    sampling::{post_noise_margin, sample},
+};
+use chasqui_primitives::{
+    audit::{judge, AuditStatistics, AuditThresholds, Evidence, HardReason, Verdict},
+    trace::fingerprint_distance,
+};
+use serde::Serialize;
+use sp_core::H256;
+
+use crate::{
+    claim::{fingerprint_seed, Commitment, Opening},
+    error::Result,
+    evidence::EvidenceBuilder,
+    scorer::Scorer,
+};
+
+/// Mismatching tokens that never count by their share: an honest near-tie must not condemn a short output.
+/// Their margins are judged all the same.
+pub const FREE_MISMATCHES: u32 = 2;
+
+/// What a replay found on one output token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TokenCheck {
+    /// Output tokens before it.
+    pub index: u32,
+    /// The claimed id.
+    pub token: u32,
+    /// The id that the auditor's own logits give.
+    pub expected: u32,
+    /// By how much the claim misses, millionths of a logit, unclipped; `u64::MAX` for an id that cannot come out.
+    pub margin_micro: u64,
+    /// L1 distance of the claimed fingerprint from the auditor's.
+    pub fingerprint_distance: u32,
+}
+
+/// The outcome of a replay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// What to reveal.
+    pub verdict: Verdict,
+    /// What the verdict is judged by; all zero when a check that needs no model failed.
+    pub statistics: AuditStatistics,
+    /// Proof of having replayed; empty when the model was not run.
+    pub evidence: Evidence,
+    /// Per output token.
+    pub tokens: Vec<TokenCheck>,
+}
+
+/// Replays the whole output of `opening` and judges it by `thresholds`; `panel` is the seed of the panel's
+/// evidence.
+///
+/// First everything that needs no model (see [`Commitment::check`]), each failure `Hard`; then one
+/// teacher-forced pass over prompt and output, which scores **every** output position, so a cheat cannot hide in
+/// a suffix.
+///
+/// # Errors
+/// The auditor's own trouble only: the engine failed. Nothing that an executor claims is an error.
+pub fn replay<S: Scorer + ?Sized>(
+    scorer: &S,
+    commitment: &Commitment,
+    opening: &Opening<'_>,
+    thresholds: &AuditThresholds,
+    panel: &H256,
+) -> Result<Replay> {
+    if let Err(reason) = check_without_model(scorer, commitment, opening) {
+        return Ok(Replay {
+            verdict: Verdict::Hard(reason),
+            statistics: AuditStatistics::default(),
+            evidence: Evidence::default(),
+            tokens: Vec::new(),
+        });
+    }
+    let outputs = opening.output_ids.len();
+    let indices: Vec<usize> = (0..outputs).collect();
+    let mut evidence = EvidenceBuilder::new(panel, outputs, scorer.hidden_size());
+    let tokens = measure(
+        scorer,
+        commitment,
+        opening,
+        thresholds.boundary_micro,
+        &indices,
+        |index, hidden| evidence.add(index, hidden),
+    )?;
+    let statistics = summarise(&tokens, thresholds.clip_micro);
+    Ok(Replay {
+        verdict: judge_replay(&statistics, thresholds),
+        statistics,
+        evidence: evidence.finish(),
+        tokens,
+    })
+}
+
+/// The verdict on a replay's statistics: [`judge`], with the first [`FREE_MISMATCHES`] mismatches forgiven in
+/// the mismatch share. One honest near-tie in an output of five tokens is a share of 20%, and no share limit
+/// can tell it from a cheat; its margin can.
+pub fn judge_replay(statistics: &AuditStatistics, thresholds: &AuditThresholds) -> Verdict {
+    let counted = AuditStatistics {
+        mismatches: statistics.mismatches.saturating_sub(FREE_MISMATCHES),
+        ..*statistics
+    };
+    judge(&counted, thresholds)
+}
+
+/// All checks that need no model: what was committed, how it ends, and whether an honest executor could have
+/// taken the request at all (it refuses an empty prompt, ids outside the vocabulary, more than the context).
+pub(crate) fn check_without_model<S: Scorer + ?Sized>(
+    scorer: &S,
+    commitment: &Commitment,
+    opening: &Opening<'_>,
+) -> Result<(), HardReason> {
+    commitment.check(opening)?;
+    commitment.check_finish(opening.output_ids, scorer.end_ids())?;
+    let exists = |id: &u32| (*id as usize) < scorer.vocab_size();
+    let sequence = opening
+        .prompt_ids
+        .len()
+        .saturating_add(commitment.sampling.max_tokens as usize);
+    if opening.prompt_ids.is_empty() || sequence > scorer.context_len() {
+        return Err(HardReason::PromptCount);
+    }
+    if commitment.sampling.validate().is_err() {
+        return Err(HardReason::Mismatch);
+    }
+    if !opening.prompt_ids.iter().all(exists) || !opening.output_ids.iter().all(exists) {
+        return Err(HardReason::Mismatch);
+    }
+    Ok(())
+}
+
+/// Checks the output tokens at `indices` (ascending) in one pass up to the last of them. `see` is shown each
+/// hidden state. The claim has passed [`check_without_model`].
+pub(crate) fn measure<S: Scorer + ?Sized>(
+    scorer: &S,
+    commitment: &Commitment,
+    opening: &Opening<'_>,
+    boundary_micro: u32,
+    indices: &[usize],
+    mut see: impl FnMut(usize, &[f32]) -> Result<()>,
+) -> Result<Vec<TokenCheck>> {
+    let sampling = &commitment.sampling;
+    let delta = f64::from(boundary_micro) / 1e6;
+    let fingerprinter = Fingerprinter::new(
+        &fingerprint_seed(&commitment.prompt_hash),
+        scorer.hidden_size(),
+    );
+    let prompt = opening.prompt_ids.len();
+    // Position p of the sequence chooses the token at p + 1.
+    let wanted: Vec<usize> = indices
+        .iter()
+        .map(|index| prompt.saturating_add(*index).saturating_sub(1))
+        .collect();
+    let ids = [opening.prompt_ids, opening.output_ids].concat();
+    let mut checks = Vec::with_capacity(indices.len());
+    scorer.score_at(&ids, &wanted, &mut |at| {
+        let position = at.index as u64 + 1;
+        let index = (at.index + 1).saturating_sub(prompt);
+        let Some((&token, leaf)) = opening.output_ids.get(index).zip(opening.trace.get(index))
+        else {
+            return Ok(());
+        };
+        let margin = post_noise_margin(at.logits, sampling, position, token, delta)?;
+        let fingerprint = fingerprinter.fingerprint(at.hidden)?;
+        checks.push(TokenCheck {
+            index: index as u32,
+            token,
+            expected: sample(at.logits, sampling, position)?,
+            margin_micro: micro(margin),
+            fingerprint_distance: fingerprint_distance(&leaf.fingerprint, &fingerprint),
+        });
+        see(index, at.hidden)
+    })?;
+    Ok(checks)
+}
+
+/// Statistics over checked tokens, margins clipped at `clip_micro` in the sum.
+pub(crate) fn summarise(tokens: &[TokenCheck], clip_micro: u32) -> AuditStatistics {
+    tokens
+        .iter()
+        .fold(AuditStatistics::default(), |sum, token| AuditStatistics {
+            tokens: sum.tokens.saturating_add(1),
+            mismatches: sum
+                .mismatches
+                .saturating_add(u32::from(token.token != token.expected)),
+            margin_sum_micro: sum
+                .margin_sum_micro
+                .saturating_add(token.margin_micro.min(u64::from(clip_micro))),
+            max_margin_micro: sum.max_margin_micro.max(token.margin_micro),
+            fingerprint_sum: sum
+                .fingerprint_sum
+                .saturating_add(u64::from(token.fingerprint_distance)),
+            max_fingerprint: sum.max_fingerprint.max(token.fingerprint_distance),
+        })
+}
+
+/// Logit units to millionths; infinite is `u64::MAX`.
+pub(crate) fn micro(logits: f64) -> u64 {
+    // A float-to-integer cast saturates, and NaN cannot come from finite logits.
+    (logits * 1e6).round() as u64
+}

@@ -1,0 +1,167 @@
+//! The model as an audit sees it.
+
+use burn::tensor::{s, Int, Tensor, TensorData};
+use chasqui_engine::{Engine, EngineError, KvCache};
+
+use crate::error::Result;
+
+/// What the model says at one position of a sequence.
+#[derive(Debug, Clone, Copy)]
+pub struct Position<'a> {
+    /// Index of the position in the sequence; its logits choose the token at `index + 1`.
+    pub index: usize,
+    /// Hidden state after the final norm, `[hidden]`.
+    pub hidden: &'a [f32],
+    /// Logits, `[vocab]`.
+    pub logits: &'a [f32],
+}
+
+/// A model that can be fed a whole sequence at once.
+pub trait Scorer {
+    /// Rows of the vocabulary; ids from here on do not exist.
+    fn vocab_size(&self) -> usize;
+
+    /// Width of a hidden state.
+    fn hidden_size(&self) -> usize;
+
+    /// Longest sequence, prompt and output together, in tokens.
+    fn context_len(&self) -> usize;
+
+    /// Ids that end a generation unless the request ignores them.
+    fn end_ids(&self) -> &[u32];
+
+    /// Feeds `ids` through the model in one pass and shows `visit` the positions `wanted` (ascending, each below
+    /// `ids.len()`), in order. `ids` lie in the vocabulary and fit the context: the audit checks that first.
+    ///
+    /// # Errors
+    /// The model's, and `visit`'s first one.
+    fn score_at(
+        &self,
+        ids: &[u32],
+        wanted: &[usize],
+        visit: &mut dyn FnMut(Position<'_>) -> Result<()>,
+    ) -> Result<()>;
+}
+
+/// An engine that takes `chunk` tokens at a time: 1 computes as decoding does, with matrix-vector products,
+/// large ones as a prefill does. Their difference is what calibration measures.
+#[derive(Debug, Clone, Copy)]
+pub struct Chunked<'a> {
+    /// The model.
+    pub engine: &'a Engine,
+    /// Tokens a pass; 0 counts as 1.
+    pub chunk: usize,
+}
+
+impl Scorer for Chunked<'_> {
+    fn vocab_size(&self) -> usize {
+        self.engine.config().vocab_size
+    }
+
+    fn hidden_size(&self) -> usize {
+        self.engine.config().hidden_size
+    }
+
+    fn context_len(&self) -> usize {
+        self.engine.config().max_position_embeddings
+    }
+
+    fn end_ids(&self) -> &[u32] {
+        self.engine.eos_ids()
+    }
+
+    // The output head runs over the wanted positions only: with a large vocabulary it is a good part of the cost.
+    fn score_at(
+        &self,
+        ids: &[u32],
+        wanted: &[usize],
+        visit: &mut dyn FnMut(Position<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(&last) = wanted.last() else {
+            return Ok(());
+        };
+        let model = self.engine.model();
+        let device = model.device();
+        let fed = ids.get(..=last).unwrap_or(ids);
+        let mut cache = KvCache::new(model.config(), 1, fed.len(), &device);
+        let mut wanted = wanted;
+        for (pass, chunk) in fed.chunks(self.chunk.max(1)).enumerate() {
+            let start = pass * self.chunk.max(1);
+            let values: Vec<i64> = chunk.iter().map(|id| i64::from(*id)).collect();
+            let tokens =
+                Tensor::<2, Int>::from_data(TensorData::new(values, [1, chunk.len()]), &device);
+            let hidden = model.forward_cached(tokens, &mut cache);
+            let here = wanted.partition_point(|index| *index < start + chunk.len());
+            let (rows, later) = wanted.split_at(here);
+            wanted = later;
+            let Some((first, end)) = rows.first().zip(rows.last().map(|last| last + 1)) else {
+                continue;
+            };
+            let hidden = if end - first == rows.len() {
+                hidden.slice(s![.., first - start..end - start, ..])
+            } else {
+                let local: Vec<i64> = rows.iter().map(|index| (index - start) as i64).collect();
+                let count = local.len();
+                hidden.select(
+                    1,
+                    Tensor::<1, Int>::from_data(TensorData::new(local, [count]), &device),
+                )
+            };
+            let logits = to_host(model.logits(hidden.clone()))?;
+            let hidden = to_host(hidden)?;
+            let states = hidden.chunks_exact(self.hidden_size());
+            for ((index, hidden), logits) in rows
+                .iter()
+                .zip(states)
+                .zip(logits.chunks_exact(self.vocab_size()))
+            {
+                visit(Position {
+                    index: *index,
+                    hidden,
+                    logits,
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tokens a pass while auditing: bounds the attention scores' memory.
+const AUDIT_CHUNK: usize = 256;
+
+impl Scorer for Engine {
+    fn vocab_size(&self) -> usize {
+        self.config().vocab_size
+    }
+
+    fn hidden_size(&self) -> usize {
+        self.config().hidden_size
+    }
+
+    fn context_len(&self) -> usize {
+        self.config().max_position_embeddings
+    }
+
+    fn end_ids(&self) -> &[u32] {
+        self.eos_ids()
+    }
+
+    fn score_at(
+        &self,
+        ids: &[u32],
+        wanted: &[usize],
+        visit: &mut dyn FnMut(Position<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let chunked = Chunked {
+            engine: self,
+            chunk: AUDIT_CHUNK,
+        };
+        chunked.score_at(ids, wanted, visit)
+    }
+}
+
+fn to_host(tensor: Tensor<3>) -> Result<Vec<f32>> {
+    Ok(tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|error| EngineError::Compute(format!("{error:?}")))?)
+}
