@@ -1,0 +1,14 @@
+//! Tests, one file a behaviour.
+
+mod any_sequence;
+mod bad_calls;
+mod evidence;
+mod flags;
+mod hostile_auditors;
+mod machine;
+mod many_cases;
+mod missing_auditors;
+mod openings;
+mod parameters;
+mod stage_one;
+mod stage_two;

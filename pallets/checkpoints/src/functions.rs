@@ -1,0 +1,179 @@
+//! What calls do to the registry.
+
+use crate::{
+    Calibration, CalibrationDuties, CalibrationPhase, Calibrations, Checkpoint, CheckpointInfo,
+    CheckpointOf, Config, Error, Event, HoldReason, Pallet, Parameters, Registry, Status,
+};
+use chasqui_primitives::{traits::Randomness, Balance, CheckpointRoot};
+use frame_support::{
+    ensure,
+    traits::{
+        fungible::hold::Mutate as HoldMutate,
+        tokens::Precision,
+    },
+};
+use frame_system::pallet_prelude::BlockNumberFor;
+use sp_core::{Get, H256};
+use sp_runtime::{
+    traits::{Saturating, Zero},
+    DispatchError, DispatchResult,
+};
+
+impl<T: Config> Pallet<T> {
+    pub(crate) fn genesis() -> H256 {
+        frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero())
+    }
+
+    pub(crate) fn now() -> BlockNumberFor<T> {
+        frame_system::Pallet::<T>::block_number()
+    }
+
+    pub(crate) fn after(blocks: u32) -> BlockNumberFor<T> {
+        Self::now().saturating_add(blocks.into())
+    }
+
+    pub(crate) fn registered(root: &CheckpointRoot) -> Result<CheckpointOf<T>, DispatchError> {
+        Ok(Registry::<T>::get(root).ok_or(Error::<T>::UnknownCheckpoint)?)
+    }
+
+    pub(crate) fn do_propose(
+        root: CheckpointRoot,
+        proposer: T::AccountId,
+        info: CheckpointInfo,
+    ) -> DispatchResult {
+        let earlier = Registry::<T>::get(root);
+        ensure!(
+            earlier.is_none_or(|checkpoint| checkpoint.status == Status::Retired),
+            Error::<T>::AlreadyRegistered
+        );
+        ensure!(info.is_valid(), Error::<T>::InvalidInfo);
+        if let Some(parent) = info.parent {
+            ensure!(
+                parent != root && Registry::<T>::contains_key(parent),
+                Error::<T>::UnknownParent
+            );
+        }
+        let deposit = T::ProposalDeposit::get();
+        T::NativeBalance::hold(&HoldReason::Proposal.into(), &proposer, deposit)?;
+        let checkpoint = Checkpoint {
+            info,
+            proposer: Some(proposer.clone()),
+            deposit,
+            status: Status::Calibrating,
+            thresholds: None,
+            proposed_at: Self::now(),
+        };
+        Registry::<T>::insert(root, checkpoint);
+        let mut calibration = Calibration::<T> {
+            wanted: Parameters::<T>::get().calibrators,
+            round: 0,
+            attempts: 0,
+            phase: CalibrationPhase::AwaitSeed {
+                due: T::Randomness::next_due(),
+            },
+            seats: Default::default(),
+            wake: Self::now(),
+        };
+        Self::schedule(root, &mut calibration, Self::now());
+        Calibrations::<T>::insert(root, calibration);
+        Self::deposit_event(Event::Proposed { root, proposer });
+        Ok(())
+    }
+
+    pub(crate) fn do_restart_calibration(
+        root: CheckpointRoot,
+        proposer: T::AccountId,
+    ) -> DispatchResult {
+        let mut checkpoint = Self::registered(&root)?;
+        ensure!(
+            checkpoint.proposer.as_ref() == Some(&proposer),
+            Error::<T>::NotTheProposer
+        );
+        ensure!(
+            checkpoint.status == Status::Stalled,
+            Error::<T>::NotStalled
+        );
+        let mut calibration =
+            Calibrations::<T>::get(root).ok_or(Error::<T>::NotStalled)?;
+        calibration.attempts = 0;
+        calibration.phase = CalibrationPhase::AwaitSeed {
+            due: T::Randomness::next_due(),
+        };
+        Self::schedule(root, &mut calibration, Self::now());
+        Calibrations::<T>::insert(root, calibration);
+        checkpoint.status = Status::Calibrating;
+        Registry::<T>::insert(root, checkpoint);
+        Self::deposit_event(Event::CalibrationRestarted { root });
+        Ok(())
+    }
+
+    /// Removes a proposal with everything that belongs to it.
+    pub(crate) fn do_remove_proposal(
+        root: CheckpointRoot,
+        checkpoint: CheckpointOf<T>,
+    ) -> DispatchResult {
+        ensure!(checkpoint.status.is_proposed(), Error::<T>::NotProposed);
+        Self::release_deposit(&checkpoint)?;
+        if let Some(calibration) = Calibrations::<T>::take(root) {
+            Self::unschedule(root, &calibration);
+            for seat in &calibration.seats {
+                CalibrationDuties::<T>::remove(&seat.validator, root);
+            }
+        }
+        Registry::<T>::remove(root);
+        Ok(())
+    }
+
+    fn release_deposit(checkpoint: &CheckpointOf<T>) -> DispatchResult {
+        if let Some(proposer) = &checkpoint.proposer {
+            T::NativeBalance::release(
+                &HoldReason::Proposal.into(),
+                proposer,
+                checkpoint.deposit,
+                Precision::Exact,
+            )?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn do_accept(root: CheckpointRoot, unit_price: Balance) -> DispatchResult {
+        let mut checkpoint = Self::registered(&root)?;
+        ensure!(checkpoint.status.is_proposed(), Error::<T>::NotProposed);
+        ensure!(
+            checkpoint.status == Status::Calibrated && checkpoint.thresholds.is_some(),
+            Error::<T>::NotCalibrated
+        );
+        ensure!(unit_price > 0, Error::<T>::ZeroPrice);
+        checkpoint.status = Status::Accepted { unit_price };
+        Registry::<T>::insert(root, checkpoint);
+        Self::deposit_event(Event::Accepted { root, unit_price });
+        Ok(())
+    }
+
+    pub(crate) fn do_set_price(root: CheckpointRoot, unit_price: Balance) -> DispatchResult {
+        let mut checkpoint = Self::registered(&root)?;
+        ensure!(
+            matches!(checkpoint.status, Status::Accepted { .. }),
+            Error::<T>::NotAccepted
+        );
+        ensure!(unit_price > 0, Error::<T>::ZeroPrice);
+        checkpoint.status = Status::Accepted { unit_price };
+        Registry::<T>::insert(root, checkpoint);
+        Self::deposit_event(Event::PriceSet { root, unit_price });
+        Ok(())
+    }
+
+    pub(crate) fn do_retire(root: CheckpointRoot) -> DispatchResult {
+        let mut checkpoint = Self::registered(&root)?;
+        ensure!(
+            matches!(checkpoint.status, Status::Accepted { .. }),
+            Error::<T>::NotAccepted
+        );
+        Self::release_deposit(&checkpoint)?;
+        checkpoint.deposit = 0;
+        checkpoint.status = Status::Retired;
+        Registry::<T>::insert(root, checkpoint);
+        Self::deposit_event(Event::Retired { root });
+        Ok(())
+    }
+}

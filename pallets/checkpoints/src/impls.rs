@@ -1,0 +1,30 @@
+//! The pallet as others see it.
+
+use crate::{Config, Pallet, Registry, Status};
+use chasqui_primitives::{
+    traits::{CheckpointTerms, Checkpoints},
+    CheckpointRoot,
+};
+
+impl<T: Config> Checkpoints for Pallet<T> {
+    fn terms(root: &CheckpointRoot) -> Option<CheckpointTerms> {
+        let checkpoint = Registry::<T>::get(root)?;
+        let Status::Accepted { unit_price } = checkpoint.status else {
+            return None;
+        };
+        Some(CheckpointTerms {
+            unit_price,
+            units_per_prompt_token: checkpoint.info.units_per_prompt_token,
+            units_per_output_token: checkpoint.info.units_per_output_token,
+            context_tokens: checkpoint.info.context_tokens,
+            vocabulary: checkpoint.info.vocabulary,
+            profile: checkpoint.info.profile,
+            thresholds: checkpoint.thresholds?,
+            end_tokens: checkpoint.info.end_tokens,
+        })
+    }
+
+    fn exists(root: &CheckpointRoot) -> bool {
+        Registry::<T>::get(root).is_some_and(|checkpoint| checkpoint.status != Status::Retired)
+    }
+}

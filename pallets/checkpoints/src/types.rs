@@ -1,0 +1,267 @@
+//! What the pallet stores.
+
+use crate::Config;
+use chasqui_primitives::{
+    audit::{AuditLimits, AuditThresholds},
+    Balance, CheckpointRoot, NumericProfile, RelayBlockNumber,
+};
+use frame_support::{
+    traits::ConstU32, BoundedVec, CloneNoBound, DebugNoBound, EqNoBound, PartialEqNoBound,
+};
+use frame_system::pallet_prelude::BlockNumberFor;
+use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// Most bytes of a checkpoint's name.
+pub const MAX_NAME_BYTES: u32 = 64;
+/// Most bytes of a licence's name.
+pub const MAX_LICENCE_BYTES: u32 = 32;
+/// Most tokens that end an output.
+pub const MAX_END_TOKENS: u32 = 8;
+
+/// What a proposer says of a checkpoint. Nothing of it decides an audit.
+#[derive(
+    Clone,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointInfo {
+    /// UTF-8.
+    pub name: BoundedVec<u8, ConstU32<MAX_NAME_BYTES>>,
+    /// The registered checkpoint that it was trained from.
+    pub parent: Option<CheckpointRoot>,
+    pub profile: NumericProfile,
+    /// Token ids are below this.
+    pub vocabulary: u32,
+    /// Longest prompt plus output, in tokens.
+    pub context_tokens: u32,
+    /// Token ids that end an output.
+    pub end_tokens: BoundedVec<u32, ConstU32<MAX_END_TOKENS>>,
+    /// Units of compute for a token of the prompt.
+    pub units_per_prompt_token: u32,
+    /// Units of compute for a token of the output.
+    pub units_per_output_token: u32,
+    /// Bytes of all of its files.
+    pub size_bytes: u64,
+    /// SPDX identifier.
+    pub licence: BoundedVec<u8, ConstU32<MAX_LICENCE_BYTES>>,
+}
+
+impl CheckpointInfo {
+    /// Whether it can be served and priced at all.
+    pub fn is_valid(&self) -> bool {
+        !self.name.is_empty()
+            && core::str::from_utf8(&self.name).is_ok()
+            && core::str::from_utf8(&self.licence).is_ok()
+            && self.vocabulary > 0
+            && self.context_tokens > 1
+            && self.units_per_output_token > 0
+            && self.size_bytes > 0
+            && self.end_tokens.iter().all(|id| *id < self.vocabulary)
+    }
+}
+
+/// Where a checkpoint stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub enum Status {
+    /// Validators are drawn to calibrate it.
+    #[codec(index = 0)]
+    Calibrating,
+    /// Too few validators answered in all rounds; its proposer may try again.
+    #[codec(index = 1)]
+    Stalled,
+    /// Thresholds are known; waits to be accepted.
+    #[codec(index = 2)]
+    Calibrated,
+    /// Takes payment, at so many planck a unit of compute.
+    #[codec(index = 3)]
+    Accepted { unit_price: Balance },
+    /// Takes no new jobs.
+    #[codec(index = 4)]
+    Retired,
+}
+
+impl Status {
+    /// Whether it waits for a decision, and its proposer may still withdraw it.
+    pub fn is_proposed(&self) -> bool {
+        matches!(
+            self,
+            Status::Calibrating | Status::Stalled | Status::Calibrated
+        )
+    }
+}
+
+/// A registered checkpoint.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Checkpoint<AccountId, BlockNumber> {
+    pub info: CheckpointInfo,
+    /// Who proposed it and holds its deposit; nobody for one of genesis.
+    pub proposer: Option<AccountId>,
+    /// On hold with the proposer, in planck.
+    pub deposit: Balance,
+    pub status: Status,
+    /// The worst of the drawn validators' calibrations plus the margin.
+    pub thresholds: Option<AuditThresholds>,
+    /// When it was proposed.
+    pub proposed_at: BlockNumber,
+}
+
+/// A validator's part in a calibration.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct CalibrationSeat<AccountId> {
+    /// The bonded account.
+    pub validator: AccountId,
+    /// What it measured on honest pairs.
+    pub thresholds: Option<AuditThresholds>,
+}
+
+/// What a calibration waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub enum CalibrationPhase<BlockNumber> {
+    /// Randomness to draw validators with.
+    #[codec(index = 0)]
+    AwaitSeed { due: RelayBlockNumber },
+    /// The drawn validators' thresholds.
+    #[codec(index = 1)]
+    Collect { until: BlockNumber },
+    /// A new start by the proposer.
+    #[codec(index = 2)]
+    Stalled,
+}
+
+/// A calibration under way.
+#[derive(
+    CloneNoBound,
+    PartialEqNoBound,
+    EqNoBound,
+    DebugNoBound,
+    Encode,
+    Decode,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+#[scale_info(skip_type_params(T))]
+#[codec(mel_bound())]
+pub struct Calibration<T: Config> {
+    /// Validators whose thresholds it takes.
+    pub wanted: u32,
+    /// Draws so far.
+    pub round: u32,
+    /// Draws since the proposal or the last new start.
+    pub attempts: u32,
+    pub phase: CalibrationPhase<BlockNumberFor<T>>,
+    pub seats: BoundedVec<CalibrationSeat<T::AccountId>, T::MaxCalibrators>,
+    /// The block whose agenda names it, unless it is stalled.
+    pub wake: BlockNumberFor<T>,
+}
+
+impl<T: Config> Calibration<T> {
+    /// How many validators have submitted.
+    pub fn submitted(&self) -> u32 {
+        self.seats
+            .iter()
+            .filter(|seat| seat.thresholds.is_some())
+            .count() as u32
+    }
+
+    /// The looser of all submitted thresholds in every field.
+    pub fn worst(&self) -> Option<AuditThresholds> {
+        self.seats
+            .iter()
+            .filter_map(|seat| seat.thresholds)
+            .reduce(|a, b| a.worst(&b))
+    }
+}
+
+/// Parameters of calibration.
+#[derive(
+    Clone,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Params {
+    /// Validators that calibrate a checkpoint.
+    pub calibrators: u32,
+    /// Added to the worst calibration, in percent.
+    pub margin_percent: u32,
+    /// Blocks that drawn validators have.
+    pub calibrate_blocks: u32,
+    /// Draws until a calibration stalls.
+    pub max_rounds: u32,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            calibrators: 5,
+            margin_percent: 25,
+            calibrate_blocks: 600,
+            max_rounds: 10,
+        }
+    }
+}
+
+impl Params {
+    /// Largest margin that is accepted.
+    pub const MAX_MARGIN_PERCENT: u32 = 1_000;
+
+    /// Whether everything is in its range.
+    pub fn is_valid(&self, max_calibrators: u32) -> bool {
+        (1..=max_calibrators).contains(&self.calibrators)
+            && self.margin_percent <= Self::MAX_MARGIN_PERCENT
+            && (1..=100_800).contains(&self.calibrate_blocks)
+            && (1..=1_000).contains(&self.max_rounds)
+    }
+}
+
+/// Loosens every limit of `thresholds` by `percent`, rounded up. The clip is no limit: it stays.
+pub fn with_margin(thresholds: &AuditThresholds, percent: u32) -> AuditThresholds {
+    let scale = |value: u32| {
+        let scaled = u64::from(value)
+            .saturating_mul(u64::from(percent).saturating_add(100))
+            .div_ceil(100);
+        u32::try_from(scaled).unwrap_or(u32::MAX)
+    };
+    let limits = |limits: &AuditLimits| AuditLimits {
+        mean_margin_micro: scale(limits.mean_margin_micro),
+        max_margin_micro: scale(limits.max_margin_micro),
+        mismatch_ppm: scale(limits.mismatch_ppm),
+        fingerprint_milli: scale(limits.fingerprint_milli),
+    };
+    AuditThresholds {
+        boundary_micro: scale(thresholds.boundary_micro),
+        clip_micro: thresholds.clip_micro,
+        soft: limits(&thresholds.soft),
+        hard: limits(&thresholds.hard),
+        evidence_tau: scale(thresholds.evidence_tau),
+    }
+}
+
+/// A checkpoint that is accepted at genesis.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GenesisCheckpoint {
+    pub root: CheckpointRoot,
+    pub info: CheckpointInfo,
+    pub thresholds: AuditThresholds,
+    /// Planck a unit of compute.
+    pub unit_price: Balance,
+}
