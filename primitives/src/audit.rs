@@ -177,7 +177,7 @@ pub struct AuditStatistics {
     MaxEncodedLen,
     TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct AuditLimits {
     /// Mean clipped margin, millionths of a logit.
     pub mean_margin_micro: u32,
@@ -202,7 +202,7 @@ pub struct AuditLimits {
     MaxEncodedLen,
     TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct AuditThresholds {
     /// How far a top-k/top-p boundary may move, millionths of a logit.
     pub boundary_micro: u32,

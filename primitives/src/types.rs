@@ -71,6 +71,7 @@ impl Roles {
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub enum NumericProfile {
     #[codec(index = 0)]
     F32,
