@@ -240,6 +240,14 @@ impl_runtime_apis! {
         }
     }
 
+    impl crate::job_api::JobApi<Block> for Runtime {
+        fn job_status(
+            job: chasqui_primitives::JobId,
+        ) -> Option<chasqui_primitives::JobStatus<AccountId>> {
+            crate::Jobs::status(job)
+        }
+    }
+
     impl sp_genesis_builder::GenesisBuilder<Block> for Runtime {
         fn build_state(config: Vec<u8>) -> sp_genesis_builder::Result {
             build_state::<RuntimeGenesisConfig>(config)

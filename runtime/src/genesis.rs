@@ -5,9 +5,10 @@
 //! makes up the relay chain that they come from.
 
 use crate::{
-    config::STAKING_POT,
+    config::{RESERVE, STAKING_POT, TRAINING_FUND},
     constants::{consensus::DEV_PARA_ID, money::*},
-    AccountId, Balance, BalancesConfig, CollatorSelectionConfig, PacingConfig, ParachainInfoConfig,
+    AccountId, AuditsConfig, Balance, BalancesConfig, CheckpointsConfig, CollatorSelectionConfig,
+    JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig,
     RandomnessConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig,
 };
 use alloc::{vec, vec::Vec};
@@ -48,6 +49,9 @@ fn without_relay_chain() -> Value {
         .collect();
     // Fees below the existential deposit would be lost if their account did not exist.
     balances.push((pot, EXISTENTIAL_DEPOSIT));
+    for id in [TRAINING_FUND, RESERVE] {
+        balances.push((id.into_account_truncating(), EXISTENTIAL_DEPOSIT));
+    }
     build_struct_json_patch!(RuntimeGenesisConfig {
         balances: BalancesConfig { balances },
         parachain_info: ParachainInfoConfig {
@@ -76,6 +80,41 @@ fn without_relay_chain() -> Value {
             delay: 1,
             parents_per_seed: 1,
             insecure: true
+        },
+        operators: OperatorsConfig {
+            params: pallet_operators::Params {
+                // Longer than the longest case, in epochs.
+                index_retention: 40,
+                unbonding_blocks: 400,
+                ..pallet_operators::Params::development()
+            },
+        },
+        checkpoints: CheckpointsConfig {
+            params: pallet_checkpoints::Params {
+                calibrators: 3,
+                calibrate_blocks: 60,
+                ..Default::default()
+            },
+        },
+        jobs: JobsConfig {
+            params: pallet_jobs::Params {
+                acknowledge_blocks: 15,
+                compute_base_blocks: 30,
+                dispute_blocks: 10,
+                ..Default::default()
+            },
+        },
+        audits: AuditsConfig {
+            // Windows close early once everybody has acted: these are for those who do not.
+            params: pallet_audits::Params {
+                commit_blocks: 30,
+                reveal_blocks: 15,
+                vote_commit_blocks: 30,
+                vote_reveal_blocks: 15,
+                opening_blocks: 15,
+                redraw_blocks: 15,
+                ..Default::default()
+            },
         },
     })
 }

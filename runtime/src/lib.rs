@@ -19,6 +19,7 @@ mod benchmarks;
 pub mod config;
 pub mod constants;
 pub mod genesis;
+pub mod job_api;
 pub mod pacing;
 pub mod randomness;
 
@@ -158,7 +159,17 @@ mod runtime {
 
     #[runtime::pallet_index(49)]
     pub type Randomness = crate::randomness;
-    // 50 to 60: operators, checkpoints, jobs, audits, rewards and those that follow them.
+
+    #[runtime::pallet_index(50)]
+    pub type Operators = pallet_operators;
+    #[runtime::pallet_index(51)]
+    pub type Checkpoints = pallet_checkpoints;
+    #[runtime::pallet_index(52)]
+    pub type Jobs = pallet_jobs;
+    #[runtime::pallet_index(53)]
+    pub type Audits = pallet_audits;
+    #[runtime::pallet_index(54)]
+    pub type Rewards = pallet_rewards;
 }
 
 cumulus_pallet_parachain_system::register_validate_block! {

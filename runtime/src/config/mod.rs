@@ -1,6 +1,7 @@
 //! How the runtime configures its pallets, one file an area.
 
 mod accounts;
+mod chasqui;
 mod consensus;
 mod governance;
 mod messages;
@@ -8,5 +9,6 @@ mod money;
 mod system;
 
 pub use accounts::ProxyType;
+pub use chasqui::{RESERVE, REWARDS_POT, TRAINING_FUND};
 pub use consensus::{SESSION_LENGTH, STAKING_POT};
 pub use system::{RuntimeBlockLength, RuntimeBlockWeights};

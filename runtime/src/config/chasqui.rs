@@ -1,0 +1,109 @@
+//! Chasqui's own pallets, tied together through the traits of `chasqui_primitives`.
+
+use crate::{
+    constants::{money::DOT, time::DAYS},
+    Audits, Balance, Balances, Checkpoints, Jobs, Operators, Randomness, Rewards, Runtime,
+    RuntimeHoldReason,
+};
+use super::system::RuntimeBlockWeights;
+use frame_support::{parameter_types, traits::ConstU32, weights::Weight, PalletId};
+use frame_system::EnsureRoot;
+use parachains_common::{AccountId, BlockNumber};
+use sp_runtime::{traits::AccountIdConversion, Perbill};
+
+/// Where settled fees wait to be claimed.
+pub const REWARDS_POT: PalletId = PalletId(*b"ch/rewrd");
+/// The training fund's money.
+pub const TRAINING_FUND: PalletId = PalletId(*b"ch/trfnd");
+/// The reserve's money.
+pub const RESERVE: PalletId = PalletId(*b"ch/resrv");
+
+parameter_types! {
+    pub const RewardsPot: PalletId = REWARDS_POT;
+    pub TrainingFundAccount: AccountId = TRAINING_FUND.into_account_truncating();
+    pub ReserveAccount: AccountId = RESERVE.into_account_truncating();
+    /// Five years: until then nobody changes the training fund's share.
+    pub const FundShareLock: BlockNumber = 5 * 365 * DAYS + DAYS;
+    pub const ClaimDelay: u32 = 2;
+    pub const ClaimPeriod: u32 = 84;
+    pub const ProposalDeposit: Balance = 10 * DOT;
+    /// A fifth of a block is for draws and deadlines of jobs.
+    pub JobServiceWeight: Weight = Perbill::from_percent(20) * RuntimeBlockWeights::get().max_block;
+}
+
+impl pallet_operators::Config for Runtime {
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type NativeBalance = Balances;
+    type Checkpoints = Checkpoints;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type ReserveAccount = ReserveAccount;
+    type MaxOperators = ConstU32<10_000>;
+    type IndexStep = ConstU32<32>;
+    type WeightInfo = pallet_operators::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = crate::benchmarks::Helper;
+}
+
+impl pallet_checkpoints::Config for Runtime {
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type NativeBalance = Balances;
+    type Operators = Operators;
+    type Randomness = Randomness;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type ProposalDeposit = ProposalDeposit;
+    type MaxCalibrators = ConstU32<16>;
+    type MaxAgenda = ConstU32<16>;
+    type WeightInfo = pallet_checkpoints::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = crate::benchmarks::Helper;
+}
+
+impl pallet_jobs::Config for Runtime {
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type NativeBalance = Balances;
+    type Operators = Operators;
+    type Checkpoints = Checkpoints;
+    type Ledger = Rewards;
+    type Cases = Audits;
+    type Randomness = Randomness;
+    type Epochs = Operators;
+    type Reserve = ReserveAccount;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type ServiceWeight = JobServiceWeight;
+    type OutcomesKept = ConstU32<4_096>;
+    type WeightInfo = pallet_jobs::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = crate::benchmarks::Helper;
+}
+
+impl pallet_audits::Config for Runtime {
+    type Operators = Operators;
+    type Ledger = Rewards;
+    type Randomness = Randomness;
+    type Subjects = Jobs;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type MaxSeats = ConstU32<8>;
+    type MaxElectorate = ConstU32<512>;
+    type MaxAgenda = ConstU32<64>;
+    type MaxBallotsPerBlock = ConstU32<512>;
+    type WeightInfo = pallet_audits::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = crate::benchmarks::Helper;
+}
+
+impl pallet_rewards::Config for Runtime {
+    type NativeBalance = Balances;
+    type Operators = Operators;
+    type Epochs = Operators;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type PalletId = RewardsPot;
+    type FundAccount = TrainingFundAccount;
+    type ReserveAccount = ReserveAccount;
+    type FundShareLock = FundShareLock;
+    type ClaimDelay = ClaimDelay;
+    type ClaimPeriod = ClaimPeriod;
+    type SweepStep = ConstU32<64>;
+    type WeightInfo = pallet_rewards::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = crate::benchmarks::Helper;
+}
