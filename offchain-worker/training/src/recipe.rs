@@ -380,15 +380,13 @@ fn samples(model: &Llama, device: &Device, tokenizer: &Tokenizer) -> Result<Vec<
     ];
     cases
         .into_iter()
-        .map(|(prompt, temperature)| {
+        .zip(1..)
+        .map(|((prompt, temperature), seed)| {
             let mut ids = tokenizer::encode_document(tokenizer, prompt)?;
             ids.pop();
             let choice = match temperature {
                 0.0 => Choice::Greedy,
-                _ => Choice::Temperature {
-                    temperature,
-                    seed: 1,
-                },
+                _ => Choice::Temperature { temperature, seed },
             };
             let ids = complete(model, device, &ids, LENGTH, choice)?;
             let completion = tokenizer::decode(tokenizer, &ids)?;

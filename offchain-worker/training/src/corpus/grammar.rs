@@ -196,8 +196,7 @@ fn choose(rng: &mut CounterRng, template: &str) -> String {
             continue;
         };
         let options: Vec<&str> = inside.split('|').collect();
-        let option: &str = *rng.pick::<&str>(&options);
-        text.push_str(option);
+        text.push_str(rng.pick::<&str>(&options));
         rest = tail;
     }
     text.push_str(rest);
