@@ -27,6 +27,8 @@ pub const SHARED_SEED: u64 = 1532;
 pub const TOKENIZER_DOCUMENTS: usize = 20_000;
 /// Tokens in the vocabulary.
 pub const VOCAB_SIZE: usize = 1280;
+/// Standard deviation of the initial matrices.
+pub const INITIAL_DEVIATION: f64 = 0.04;
 /// Longest context in tokens.
 pub const CONTEXT: usize = 512;
 
@@ -83,10 +85,11 @@ impl Size {
             mlp_bias: false,
             qk_norm: false,
             tie_word_embeddings: true,
-            initializer_range: 0.04,
+            initializer_range: INITIAL_DEVIATION,
             bos_token_id: Some(BOS_ID),
             eos_token_ids: vec![EOS_ID],
             dtype: WeightDtype::F32,
+            rope_frequency_dtype: WeightDtype::F32,
         }
     }
 }

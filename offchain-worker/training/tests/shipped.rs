@@ -19,7 +19,10 @@ const FULL_BOUND: f64 = 1.0;
 const SMALL_AT_LEAST: f64 = 2.0;
 
 const PROMPT: &str = "Once upon a time";
-const COMPLETION: &str = "TO BE RECORDED";
+const COMPLETION: &str =
+    " there was a runner named Rosa. She lived in the village of Orqo, near a green \
+    forest. One morning, she made a small box for her friend Rosa, a weaver in Orqo. She held the \
+    small box carefully and started on the";
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
