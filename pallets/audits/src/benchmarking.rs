@@ -32,7 +32,10 @@ const ID: CaseId = 0;
 const SALT: [u8; 32] = [7; 32];
 
 fn evidence() -> Evidence {
-    (0..EVIDENCE_DIMS as i32).collect::<Vec<_>>().try_into().unwrap_or_default()
+    (0..EVIDENCE_DIMS as i32)
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap_or_default()
 }
 
 /// An open case in stage one about the work of `operator`, with a full panel.
@@ -46,7 +49,11 @@ fn open_case<T: Config>(operator: T::AccountId, voters: u32) -> Case<T> {
         checkpoint: H256::repeat_byte(1),
         evidence_tau: 1_000,
         price: 1,
-        electorate: Electorate { epoch: 0, weight: u64::from(voters.max(1)), voters },
+        electorate: Electorate {
+            epoch: 0,
+            weight: u64::from(voters.max(1)),
+            voters,
+        },
         opened_at: Pallet::<T>::now(),
         stage: Stage::One,
         phase: Phase::Commit { until },
@@ -143,7 +150,9 @@ mod benchmarks {
     fn reveal() {
         let mut case = open_case::<T>(account("executor", 0, 0), 10);
         let voter = open_ballots::<T>(&mut case, 10);
-        case.phase = Phase::Reveal { until: Pallet::<T>::after(10) };
+        case.phase = Phase::Reveal {
+            until: Pallet::<T>::after(10),
+        };
         case.commits += 1;
         Ballots::<T>::mutate(ID, &voter, |ballot| {
             if let Some(ballot) = ballot {
@@ -154,7 +163,13 @@ mod benchmarks {
         store::<T>(case, until);
 
         #[extrinsic_call]
-        _(RawOrigin::Signed(voter.clone()), ID, Verdict::Valid, evidence(), SALT);
+        _(
+            RawOrigin::Signed(voter.clone()),
+            ID,
+            Verdict::Valid,
+            evidence(),
+            SALT,
+        );
 
         assert!(Ballots::<T>::get(ID, voter).is_some_and(|ballot| ballot.vote.is_some()));
     }
@@ -163,12 +178,15 @@ mod benchmarks {
     fn post_opening(b: Linear<1, { MAX_OPENING_BYTES }>) -> Result<(), BenchmarkError> {
         let (operator, subject, opening) =
             T::BenchmarkHelper::opening(b).ok_or(BenchmarkError::Skip)?;
-        let opening: crate::Opening =
-            opening.try_into().map_err(|_| BenchmarkError::Stop("opening too long"))?;
+        let opening: crate::Opening = opening
+            .try_into()
+            .map_err(|_| BenchmarkError::Stop("opening too long"))?;
         let mut case = open_case::<T>(operator.clone(), 10);
         case.subject = subject;
         case.history.opening_demanded = true;
-        case.phase = Phase::Opening { until: Pallet::<T>::after(10) };
+        case.phase = Phase::Opening {
+            until: Pallet::<T>::after(10),
+        };
         let until = Pallet::<T>::after(10);
         store::<T>(case, until);
 
@@ -183,7 +201,10 @@ mod benchmarks {
     fn set_params() -> Result<(), BenchmarkError> {
         let origin =
             T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
-        let params = Params { seats: 1, ..Default::default() };
+        let params = Params {
+            seats: 1,
+            ..Default::default()
+        };
 
         #[extrinsic_call]
         _(origin as T::RuntimeOrigin, params.clone());
@@ -208,7 +229,9 @@ mod benchmarks {
     #[benchmark]
     fn step() {
         let mut case = open_case::<T>(account("executor", 0, 0), 10);
-        case.phase = Phase::Reveal { until: Pallet::<T>::after(1) };
+        case.phase = Phase::Reveal {
+            until: Pallet::<T>::after(1),
+        };
         for seat in case.seats.iter_mut() {
             seat.commitment = Some(commitment::<T>(Stage::One, &seat.auditor));
             seat.reveal = Some((Verdict::Valid, evidence()));
@@ -232,7 +255,9 @@ mod benchmarks {
     fn step_ballots(v: Linear<2, { T::MaxElectorate::get() }>) {
         let mut case = open_case::<T>(account("executor", 0, 0), v);
         open_ballots::<T>(&mut case, v);
-        case.phase = Phase::Reveal { until: Pallet::<T>::after(1) };
+        case.phase = Phase::Reveal {
+            until: Pallet::<T>::after(1),
+        };
         // Any voter may be silent, but not half of them.
         case.tally.valid = u64::from(v);
         let next = Pallet::<T>::now() + One::one();

@@ -99,13 +99,7 @@ impl<T: Config> Pallet<T> {
                     who,
                 ) > 0
         };
-        T::Operators::draw(
-            Role::Validate,
-            &case.checkpoint,
-            &subseed,
-            count,
-            &eligible,
-        )
+        T::Operators::draw(Role::Validate, &case.checkpoint, &subseed, count, &eligible)
     }
 
     /// Fills the panel's empty seats by a draw: all of them, or none. Each auditor's bond becomes
@@ -209,11 +203,7 @@ impl<T: Config> Pallet<T> {
 
     /// Notes a commitment. Equal commitments are not compared: one binds its author, so a copy can
     /// never be revealed, while refusing it would let the copyist lock the author out.
-    pub(crate) fn do_commit(
-        id: CaseId,
-        auditor: T::AccountId,
-        commitment: H256,
-    ) -> DispatchResult {
+    pub(crate) fn do_commit(id: CaseId, auditor: T::AccountId, commitment: H256) -> DispatchResult {
         let mut case = Cases::<T>::get(id).ok_or(Error::<T>::NoSuchCase)?;
         let is_open = matches!(case.phase, Phase::Commit { .. });
         match case.stage {
@@ -228,8 +218,7 @@ impl<T: Config> Pallet<T> {
                 seat.commitment = Some(commitment);
             }
             Stage::Two => {
-                let mut ballot =
-                    Ballots::<T>::get(id, &auditor).ok_or(Error::<T>::NotAssigned)?;
+                let mut ballot = Ballots::<T>::get(id, &auditor).ok_or(Error::<T>::NotAssigned)?;
                 ensure!(is_open, Error::<T>::CommitWindowClosed);
                 ensure!(ballot.vote.is_none(), Error::<T>::AlreadyRevealed);
                 ensure!(ballot.commitment.is_none(), Error::<T>::AlreadyCommitted);
@@ -290,8 +279,7 @@ impl<T: Config> Pallet<T> {
                 Self::note_flag(id, &mut case, &auditor, &verdict);
             }
             Stage::Two => {
-                let mut ballot =
-                    Ballots::<T>::get(id, &auditor).ok_or(Error::<T>::NotAssigned)?;
+                let mut ballot = Ballots::<T>::get(id, &auditor).ok_or(Error::<T>::NotAssigned)?;
                 check(&case, ballot.commitment, ballot.vote.is_some())?;
                 case.tally.add(&verdict, ballot.weight);
                 if verdict == Verdict::Withheld {

@@ -74,9 +74,7 @@ pub mod pallet {
     pub struct Pallet<T>(_);
 
     #[pallet::config]
-    pub trait Config:
-        frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>>
-    {
+    pub trait Config: frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>> {
         /// The operators' registry: draws, weights, duties, liens.
         type Operators: Operators<Self::AccountId>;
         /// Where contribution points are booked.

@@ -73,9 +73,7 @@ pub fn next(facts: &Facts) -> Next {
         // Nobody can reveal anything: the reveal window would only pass.
         (Closed::Commit | Closed::Reveal, Stage::One) => after_panel(facts),
         (Closed::Commit | Closed::Reveal, Stage::Two) => after_vote(facts),
-        (Closed::Opening, _) if !facts.posted => {
-            Next::Close(Decision::Hard(HardReason::Withheld))
-        }
+        (Closed::Opening, _) if !facts.posted => Next::Close(Decision::Hard(HardReason::Withheld)),
         (Closed::Opening, _) => Next::JudgeAnew,
     }
 }
@@ -229,9 +227,7 @@ fn stray_evidence<AccountId>(parts: &[Part<AccountId>], tau: u32) -> Vec<bool> {
     };
     let confirmed: Vec<Option<bool>> = parts
         .iter()
-        .map(|part| {
-            valid(&part).then(|| weigh(part, true) > weigh(part, false) / 2)
-        })
+        .map(|part| valid(&part).then(|| weigh(part, true) > weigh(part, false) / 2))
         .collect();
     let settled: Vec<(Stage, u32)> = parts
         .iter()

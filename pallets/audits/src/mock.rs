@@ -150,7 +150,10 @@ impl Operators<AccountId> for World {
     fn by_signer(signer: &AccountId) -> Option<AccountId> {
         let known = |id| Self::with(|world| world.operators.contains_key(&id));
         let bonded = signer.checked_sub(HOT);
-        [Some(*signer), bonded].into_iter().flatten().find(|id| known(*id))
+        [Some(*signer), bonded]
+            .into_iter()
+            .flatten()
+            .find(|id| known(*id))
     }
     fn hot_key(operator: &AccountId) -> Option<AccountId> {
         Some(operator + HOT)
@@ -196,11 +199,7 @@ impl Operators<AccountId> for World {
             .find(|(id, _)| id == voter)
             .map_or(0, |(_, weight)| weight)
     }
-    fn voters(
-        epoch: EpochIndex,
-        _: &CheckpointRoot,
-        subject: &AccountId,
-    ) -> Vec<(AccountId, u64)> {
+    fn voters(epoch: EpochIndex, _: &CheckpointRoot, subject: &AccountId) -> Vec<(AccountId, u64)> {
         assert_eq!(epoch, 7);
         let operators = Self::with(|world| world.operators.clone());
         operators
@@ -213,13 +212,16 @@ impl Operators<AccountId> for World {
         true
     }
     fn record_duty(operator: &AccountId, kept: bool) {
-        Self::change(*operator, |o| {
-            if kept {
-                o.kept += 1
-            } else {
-                o.missed += 1
-            }
-        });
+        Self::change(
+            *operator,
+            |o| {
+                if kept {
+                    o.kept += 1
+                } else {
+                    o.missed += 1
+                }
+            },
+        );
     }
     fn record_audit(_: &AccountId, _: AuditRecord) -> bool {
         false
@@ -239,7 +241,10 @@ impl Operators<AccountId> for World {
     fn forfeit_lien(operator: &AccountId, amount: Balance, to: &[AccountId]) -> Balance {
         assert!(!to.is_empty());
         assert!(!to.contains(operator));
-        assert!(Self::operator(*operator).liabilities > 0, "the bond may be gone");
+        assert!(
+            Self::operator(*operator).liabilities > 0,
+            "the bond may be gone"
+        );
         Self::change(*operator, |o| o.forfeited += amount);
         for receiver in to {
             Self::change(*receiver, |o| o.received += amount / to.len() as Balance);
@@ -300,8 +305,15 @@ impl CaseSubjects<AccountId> for World {
     fn on_closed(_: &Subject, case: CaseId, decision: Decision, majority: &[AccountId]) {
         let majority = majority.to_vec();
         Self::with(|world| {
-            assert!(world.ended.iter().all(|ended| ended.case != case), "closed twice");
-            world.ended.push(Ended { case, decision, majority });
+            assert!(
+                world.ended.iter().all(|ended| ended.case != case),
+                "closed twice"
+            );
+            world.ended.push(Ended {
+                case,
+                decision,
+                majority,
+            });
         });
     }
     fn opening_matches(_: &Subject, opening: &[u8]) -> bool {
@@ -313,6 +325,8 @@ impl CaseSubjects<AccountId> for World {
 impl crate::BenchmarkHelper<AccountId> for World {
     fn validator(index: u32) -> AccountId {
         let id = 10_000 + u64::from(index);
+        // A benchmark runs many times over the same world, each time from case 0.
+        Self::with(|world| world.ended.clear());
         Self::change(id, |o| {
             o.owner = id;
             o.weight = 1;
@@ -454,7 +468,9 @@ pub fn panel(id: CaseId) -> Vec<AccountId> {
 
 /// Evidence whose entries are all `value`.
 pub fn evidence(value: i32) -> Evidence {
-    vec![value; EVIDENCE_DIMS as usize].try_into().expect("it fits")
+    vec![value; EVIDENCE_DIMS as usize]
+        .try_into()
+        .expect("it fits")
 }
 
 pub fn salt(auditor: AccountId) -> [u8; 32] {
@@ -464,7 +480,15 @@ pub fn salt(auditor: AccountId) -> [u8; 32] {
 pub fn commitment(id: CaseId, auditor: AccountId, verdict: Verdict, evidence: &Evidence) -> H256 {
     let stage = crate::Cases::<Test>::get(id).map_or(Stage::One, |case| case.stage);
     let genesis = System::block_hash(0);
-    verdict_commitment(&genesis, id, stage, &auditor, &verdict, evidence, &salt(auditor))
+    verdict_commitment(
+        &genesis,
+        id,
+        stage,
+        &auditor,
+        &verdict,
+        evidence,
+        &salt(auditor),
+    )
 }
 
 type CallResult = DispatchResultWithInfo<frame_support::dispatch::PostDispatchInfo>;
@@ -492,8 +516,10 @@ pub fn reveal_with(
 
 /// All of these auditors commit and reveal, as fast as they can; the step after it is done.
 pub fn judge(id: CaseId, verdicts: &[(AccountId, Verdict)]) {
-    let with_evidence: Vec<_> =
-        verdicts.iter().map(|(who, verdict)| (*who, *verdict, 0)).collect();
+    let with_evidence: Vec<_> = verdicts
+        .iter()
+        .map(|(who, verdict)| (*who, *verdict, 0))
+        .collect();
     judge_with(id, &with_evidence);
 }
 

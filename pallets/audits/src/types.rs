@@ -201,14 +201,7 @@ pub struct History {
 
 /// An open case.
 #[derive(
-    CloneNoBound,
-    PartialEqNoBound,
-    EqNoBound,
-    DebugNoBound,
-    Encode,
-    Decode,
-    MaxEncodedLen,
-    TypeInfo,
+    CloneNoBound, PartialEqNoBound, EqNoBound, DebugNoBound, Encode, Decode, MaxEncodedLen, TypeInfo,
 )]
 #[scale_info(skip_type_params(T))]
 #[codec(mel_bound())]

@@ -112,10 +112,7 @@ impl<T: Config> Pallet<T> {
         let voters = case.electorate.voters.min(T::MaxElectorate::get());
         match (step, case.stage) {
             (Step::Window(Next::EnterStageTwo) | Step::FillSeats(_), _) => voters,
-            (
-                Step::Window(Next::JudgeAnew | Next::Extend | Next::Close(_)),
-                Stage::Two,
-            ) => voters,
+            (Step::Window(Next::JudgeAnew | Next::Extend | Next::Close(_)), Stage::Two) => voters,
             _ => 0,
         }
     }
@@ -161,8 +158,7 @@ impl<T: Config> Pallet<T> {
             .filter_map(|position| case.seats.get(*position as usize))
             .map(|seat| seat.auditor.clone())
             .collect();
-        case.seats
-            .retain(|seat| !auditors.contains(&seat.auditor));
+        case.seats.retain(|seat| !auditors.contains(&seat.auditor));
         for auditor in &auditors {
             Self::record_duty(auditor, Duty::Abstained);
             T::Operators::remove_liability(auditor);
@@ -221,11 +217,8 @@ impl<T: Config> Pallet<T> {
     /// The opening came: who claimed that it is withheld pays the executor for posting it, and
     /// those without a decisive verdict judge anew.
     fn judge_anew(id: CaseId, mut case: Case<T>) -> Case<T> {
-        let (claims, flags): (Vec<_>, Vec<_>) = case
-            .flags
-            .iter()
-            .cloned()
-            .partition(|flag| flag.withheld);
+        let (claims, flags): (Vec<_>, Vec<_>) =
+            case.flags.iter().cloned().partition(|flag| flag.withheld);
         case.flags.retain(|flag| flags.contains(flag));
         for claim in claims {
             Self::forfeit(id, &claim.auditor, claim.lien, &[case.operator.clone()]);
@@ -258,29 +251,19 @@ impl<T: Config> Pallet<T> {
 
     fn renew_projection(id: CaseId, case: &mut Case<T>) {
         case.round = case.round.saturating_add(1);
-        case.projection_seed =
-            audit::projection_seed(&Self::genesis(), &case.projection_seed, id);
+        case.projection_seed = audit::projection_seed(&Self::genesis(), &case.projection_seed, id);
     }
 
     /// Opens the ballots of the electorate that was frozen when the case opened.
     pub(crate) fn enter_stage_two(id: CaseId, case: Case<T>) {
-        let voters = T::Operators::voters(
-            case.electorate.epoch,
-            &case.checkpoint,
-            &case.operator,
-        );
+        let voters = T::Operators::voters(case.electorate.epoch, &case.checkpoint, &case.operator);
         Self::open_vote(id, case, voters);
     }
 
-    pub(crate) fn open_vote(
-        id: CaseId,
-        mut case: Case<T>,
-        mut voters: Vec<(T::AccountId, u64)>,
-    ) {
+    pub(crate) fn open_vote(id: CaseId, mut case: Case<T>, mut voters: Vec<(T::AccountId, u64)>) {
         voters.retain(|(_, weight)| *weight > 0);
-        voters.sort_by(|(a, weight_a), (b, weight_b)| {
-            weight_b.cmp(weight_a).then_with(|| a.cmp(b))
-        });
+        voters
+            .sort_by(|(a, weight_a), (b, weight_b)| weight_b.cmp(weight_a).then_with(|| a.cmp(b)));
         voters.dedup_by(|(a, _), (b, _)| a == b);
         let total = |voters: &[(T::AccountId, u64)]| {
             voters
@@ -328,9 +311,10 @@ impl<T: Config> Pallet<T> {
         case.withheld = 0;
         let ballots: Vec<_> = Ballots::<T>::iter_prefix(id).collect();
         for (voter, ballot) in ballots {
-            let decisive = ballot.vote.as_ref().is_some_and(|vote| {
-                !matches!(vote.verdict, Verdict::NoModel | Verdict::Withheld)
-            });
+            let decisive = ballot
+                .vote
+                .as_ref()
+                .is_some_and(|vote| !matches!(vote.verdict, Verdict::NoModel | Verdict::Withheld));
             if decisive {
                 continue;
             }
@@ -409,8 +393,7 @@ impl<T: Config> Pallet<T> {
         Cases::<T>::remove(id);
         Openings::<T>::remove(id);
 
-        let by_vote =
-            case.stage == Stage::Two && !matches!(case.phase, Phase::Opening { .. });
+        let by_vote = case.stage == Stage::Two && !matches!(case.phase, Phase::Opening { .. });
         let parts = Self::parts(&case, &ballots);
         let judgement = machine::judge_parts(&decision, by_vote, case.evidence_tau, &parts);
 
@@ -418,9 +401,7 @@ impl<T: Config> Pallet<T> {
             let voters: Vec<T::AccountId> = parts
                 .iter()
                 .zip(&judgement.duties)
-                .filter(|(part, (_, duty))| {
-                    part.group.0 == Stage::Two && *duty == Duty::Kept
-                })
+                .filter(|(part, (_, duty))| part.group.0 == Stage::Two && *duty == Duty::Kept)
                 .map(|(part, _)| part.auditor.clone())
                 .collect();
             for flag in &case.flags {

@@ -52,7 +52,11 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     fn step_ballots(v: u32) -> Weight {
         Weight::from_parts(100_000_000, 20_000)
             .saturating_add(Weight::from_parts(40_000_000, 4_000).saturating_mul(v.into()))
-            .saturating_add(T::DbWeight::get().reads_writes(4, 4).saturating_mul(v.into()))
+            .saturating_add(
+                T::DbWeight::get()
+                    .reads_writes(4, 4)
+                    .saturating_mul(v.into()),
+            )
     }
 }
 

@@ -72,8 +72,8 @@ fn proposed<T: Config>() -> Result<T::AccountId, BenchmarkError> {
 /// A calibration whose validators are drawn; all but the last have submitted.
 fn collecting<T: Config>() -> Result<T::AccountId, BenchmarkError> {
     proposed::<T>()?;
-    let mut calibration = Calibrations::<T>::get(ROOT)
-        .ok_or(BenchmarkError::Stop("no calibration"))?;
+    let mut calibration =
+        Calibrations::<T>::get(ROOT).ok_or(BenchmarkError::Stop("no calibration"))?;
     let wanted = T::MaxCalibrators::get();
     calibration.wanted = wanted;
     calibration.phase = CalibrationPhase::Collect {

@@ -57,9 +57,7 @@ impl<T: Config> Pallet<T> {
                 continue;
             };
             match calibration.phase {
-                CalibrationPhase::AwaitSeed { due } => {
-                    Self::await_seed(root, calibration, due)
-                }
+                CalibrationPhase::AwaitSeed { due } => Self::await_seed(root, calibration, due),
                 CalibrationPhase::Collect { .. } => Self::end_round(root, calibration),
                 CalibrationPhase::Stalled => {}
             }

@@ -7,10 +7,7 @@ use crate::{
 use chasqui_primitives::{traits::Randomness, Balance, CheckpointRoot};
 use frame_support::{
     ensure,
-    traits::{
-        fungible::hold::Mutate as HoldMutate,
-        tokens::Precision,
-    },
+    traits::{fungible::hold::Mutate as HoldMutate, tokens::Precision},
 };
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_core::{Get, H256};
@@ -89,12 +86,8 @@ impl<T: Config> Pallet<T> {
             checkpoint.proposer.as_ref() == Some(&proposer),
             Error::<T>::NotTheProposer
         );
-        ensure!(
-            checkpoint.status == Status::Stalled,
-            Error::<T>::NotStalled
-        );
-        let mut calibration =
-            Calibrations::<T>::get(root).ok_or(Error::<T>::NotStalled)?;
+        ensure!(checkpoint.status == Status::Stalled, Error::<T>::NotStalled);
+        let mut calibration = Calibrations::<T>::get(root).ok_or(Error::<T>::NotStalled)?;
         calibration.attempts = 0;
         calibration.phase = CalibrationPhase::AwaitSeed {
             due: T::Randomness::next_due(),

@@ -79,9 +79,7 @@ pub mod pallet {
     pub struct Pallet<T>(_);
 
     #[pallet::config]
-    pub trait Config:
-        frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>>
-    {
+    pub trait Config: frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>> {
         /// The runtime's hold reasons.
         type RuntimeHoldReason: From<HoldReason>;
         /// DOT.
@@ -317,8 +315,7 @@ pub mod pallet {
             thresholds: AuditThresholds,
         ) -> DispatchResultWithPostInfo {
             let signer = ensure_signed(origin)?;
-            let validator =
-                T::Operators::by_signer(&signer).ok_or(Error::<T>::NotAnOperator)?;
+            let validator = T::Operators::by_signer(&signer).ok_or(Error::<T>::NotAnOperator)?;
             Self::do_calibrate(root, validator, thresholds)?;
             Ok(Pays::No.into())
         }

@@ -52,8 +52,7 @@ impl<T: Config> Pallet<T> {
             }
         }
         for (proposer, deposit) in deposits {
-            let held =
-                T::NativeBalance::balance_on_hold(&HoldReason::Proposal.into(), &proposer);
+            let held = T::NativeBalance::balance_on_hold(&HoldReason::Proposal.into(), &proposer);
             ensure!(held == deposit, "deposits that are not on hold");
         }
         Ok(())

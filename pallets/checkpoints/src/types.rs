@@ -140,14 +140,7 @@ pub enum CalibrationPhase<BlockNumber> {
 
 /// A calibration under way.
 #[derive(
-    CloneNoBound,
-    PartialEqNoBound,
-    EqNoBound,
-    DebugNoBound,
-    Encode,
-    Decode,
-    MaxEncodedLen,
-    TypeInfo,
+    CloneNoBound, PartialEqNoBound, EqNoBound, DebugNoBound, Encode, Decode, MaxEncodedLen, TypeInfo,
 )]
 #[scale_info(skip_type_params(T))]
 #[codec(mel_bound())]
