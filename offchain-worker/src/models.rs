@@ -1,0 +1,131 @@
+//! From a checkpoint root to a loaded engine.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::{Context, Result};
+use chasqui_engine::Engine;
+use chasqui_primitives::CheckpointRoot;
+
+use crate::blobs::{BlobStore, Manifest};
+
+/// Loaded models by checkpoint root: each is unpacked and loaded once and shared; the least recently used goes
+/// when there are too many. Whoever still holds one keeps it.
+pub struct ModelCache {
+    blobs: BlobStore,
+    folder: PathBuf,
+    device: String,
+    most: usize,
+    /// Most recently used last.
+    slots: Mutex<Vec<(CheckpointRoot, Arc<Slot>)>>,
+}
+
+/// One model; its lock is held while it loads, so that two callers do not load it twice and other models do not
+/// wait.
+#[derive(Default)]
+struct Slot(Mutex<Option<Arc<Engine>>>);
+
+impl ModelCache {
+    /// A cache of at most `most` models (at least 1), unpacked below `folder`, run on `device`.
+    pub fn new(
+        blobs: BlobStore,
+        folder: impl Into<PathBuf>,
+        device: impl Into<String>,
+        most: usize,
+    ) -> Self {
+        Self {
+            blobs,
+            folder: folder.into(),
+            device: device.into(),
+            most: most.max(1),
+            slots: Mutex::default(),
+        }
+    }
+
+    /// The engine of the checkpoint `root`, loaded if need be. Blocks while it loads: call it where that is
+    /// allowed. A failure is not remembered: the blob may come later.
+    ///
+    /// # Errors
+    /// A blob is missing or damaged, or the engine refuses the model.
+    pub fn engine(&self, root: &CheckpointRoot) -> Result<Arc<Engine>> {
+        let slot = self.slot(root);
+        let mut held = locked(&slot.0);
+        if let Some(engine) = held.as_ref() {
+            return Ok(engine.clone());
+        }
+        let engine = self
+            .load(root)
+            .with_context(|| format!("loading the checkpoint {root:?}"))?;
+        let engine = Arc::new(engine);
+        *held = Some(engine.clone());
+        Ok(engine)
+    }
+
+    /// Whether the checkpoint's manifest and all its files are in the blob store, without reading them.
+    pub fn is_available(&self, root: &CheckpointRoot) -> bool {
+        Manifest::open(&self.blobs, root).is_ok_and(|manifest| {
+            manifest
+                .files
+                .iter()
+                .all(|file| self.blobs.contains(&file.root))
+        })
+    }
+
+    /// Models held at the moment.
+    pub fn len(&self) -> usize {
+        locked(&self.slots).len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The slot of `root`, moved to the most recent place; the oldest go.
+    fn slot(&self, root: &CheckpointRoot) -> Arc<Slot> {
+        let mut slots = locked(&self.slots);
+        let slot = match slots.iter().position(|(held, _)| held == root) {
+            Some(index) => slots.remove(index).1,
+            None => Arc::default(),
+        };
+        slots.push((*root, slot.clone()));
+        let excess = slots.len().saturating_sub(self.most);
+        slots.drain(..excess);
+        slot
+    }
+
+    fn load(&self, root: &CheckpointRoot) -> Result<Engine> {
+        let manifest = Manifest::open(&self.blobs, root)?;
+        let folder = self.folder.join(hex::encode(root.as_bytes()));
+        // What an earlier run unpacked counts only if it is still what the root names.
+        if !manifest.matches_dir(&folder) {
+            std::fs::create_dir_all(&self.folder)
+                .with_context(|| format!("creating {}", self.folder.display()))?;
+            manifest.materialise(&self.blobs, root, &folder)?;
+        }
+        Ok(Engine::load(&folder, &self.device)?)
+    }
+
+    /// Where models are unpacked.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl fmt::Debug for ModelCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelCache")
+            .field("folder", &self.folder)
+            .field("device", &self.device)
+            .field("most", &self.most)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A panic while loading leaves the slot empty or the list in order: nothing to give up on.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
