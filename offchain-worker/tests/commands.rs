@@ -183,7 +183,7 @@ fn wrong_uses_are_named() {
         (&["score", "--model", model, "--ids", "9999"], "9999"),
         (&["score", "--model", model], "--ids"),
         (&["audit", "--model", model, "--trace", text(&nowhere)], "nowhere"),
-        (&["audit", "--model", model, "--trace", text(&trace)], "format"),
+        (&["audit", "--model", model, "--trace", text(&trace)], "line 1 column"),
         (&["model", "inspect", text(&nowhere)], "nowhere"),
         (&["model", "import", text(&broken), "--blob-dir", text(&nowhere)], "model.safetensors"),
         (&["model", "import", text(&nowhere)], "nowhere"),
