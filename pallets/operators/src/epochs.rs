@@ -231,7 +231,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Removes indices that no case can refer to any more.
-    fn prune_indices() -> Weight {
+    pub(crate) fn prune_indices() -> Weight {
         let oldest = OldestIndex::<T>::get();
         let kept = Parameters::<T>::get().index_retention;
         let obsolete =

@@ -179,7 +179,7 @@ impl<T: Config> Pallet<T> {
             closed = closed.saturating_add(1);
             weight.saturating_accrue(T::WeightInfo::close_epoch());
         }
-        weight.saturating_add(Self::sweep(current))
+        weight.saturating_add(Self::sweep(current, T::SweepStep::get()))
     }
 
     /// Fixes the divisor of an epoch's pool, and pays the dues.
@@ -232,14 +232,13 @@ impl<T: Config> Pallet<T> {
             && with_storage_layer(|| Self::pay(to, amount)).is_ok()
     }
 
-    /// Takes what nobody claimed in time to the reserve.
-    fn sweep(current: EpochIndex) -> Weight {
+    /// Takes what nobody claimed in time to the reserve, `limit` records at most.
+    pub(crate) fn sweep(current: EpochIndex, limit: u32) -> Weight {
         let epoch = NextToSweep::<T>::get();
         let over = epoch.saturating_add(T::ClaimPeriod::get()) < current;
         if !over || !Self::is_closed(epoch) {
             return T::DbWeight::get().reads(2);
         }
-        let limit = T::SweepStep::get();
         let mut totals = EpochTotals::<T>::get(epoch);
         let operators: Vec<_> = Earnings::<T>::iter_key_prefix(epoch)
             .take(limit as usize)

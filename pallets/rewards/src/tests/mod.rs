@@ -1,1 +1,11 @@
+//! By behaviour.
 
+mod cases;
+mod claims;
+mod closing;
+mod fees;
+mod forfeits;
+mod invariants;
+mod shares;
+mod state;
+mod sweeps;
