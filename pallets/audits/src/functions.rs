@@ -1,5 +1,12 @@
 //! What calls and openings of cases do.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::{
     machine, Agenda, Ballots, Case, Cases, Config, Counters, Duties, Error, Event, Flag, History,
     NextCase, Opening, Openings, Pallet, Parameters, Phase, Seat, Totals, Vote,

@@ -14,6 +14,13 @@
 //!                 └─ nothing left to try ──────────────────────────────────→ Undecided
 //! ```
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::types::History;
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use chasqui_primitives::audit::{

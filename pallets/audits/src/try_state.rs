@@ -1,5 +1,12 @@
 //! What must hold of the storage after every block.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::{
     Agenda, Ballots, Cases, Config, Duties, NextCase, Openings, Pallet, Parameters, Phase, Totals,
 };

@@ -1,5 +1,12 @@
 //! What the pallet stores.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::Config;
 use chasqui_primitives::{
     audit::{Evidence, Stage, Subject, Tally, Verdict},

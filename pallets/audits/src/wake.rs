@@ -1,5 +1,12 @@
 //! What happens when windows close: the agenda, and the steps that [`machine`] decides on.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::{
     machine::{self, Closed, Duty, Facts, Next, Part},
     Agenda, Ballot, Ballots, Case, Cases, Config, Duties, Event, Openings, Pallet, Parameters,

@@ -1,5 +1,12 @@
 //! How a checkpoint comes by its thresholds.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::{
     with_margin, Agenda, Calibration, CalibrationDuties, CalibrationPhase, CalibrationSeat,
     Calibrations, Config, Error, Event, Pallet, Parameters, Registry, Status, WeightInfo,
@@ -80,7 +87,8 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Draws the validators that are still wanted, out of those that serve the checkpoint, none of
-    /// them the proposer's. Fewer, when there are no more: another round follows.
+    /// them the proposer's. Fewer, when there are no more: another round follows, soon when there is
+    /// nobody to wait for.
     fn draw_calibrators(root: CheckpointRoot, mut calibration: Calibration<T>, seed: &H256) {
         let proposer = Registry::<T>::get(root).and_then(|checkpoint| checkpoint.proposer);
         let missing = calibration
@@ -103,7 +111,6 @@ impl<T: Config> Pallet<T> {
                 && !seats.iter().any(|seat| seat.validator == *who)
         };
         let drawn = T::Operators::draw(Role::Validate, &root, &subseed, missing, &eligible);
-        let until = Self::after(Parameters::<T>::get().calibrate_blocks);
         let mut validators = Vec::new();
         for validator in drawn.into_iter().take(missing as usize) {
             let seat = CalibrationSeat {
@@ -116,7 +123,12 @@ impl<T: Config> Pallet<T> {
             }
         }
         calibration.round = calibration.round.saturating_add(1);
-        calibration.attempts = calibration.attempts.saturating_add(1);
+        let params = Parameters::<T>::get();
+        let until = Self::after(if validators.is_empty() {
+            params.pause_blocks()
+        } else {
+            params.calibrate_blocks
+        });
         calibration.phase = CalibrationPhase::Collect { until };
         Self::schedule(root, &mut calibration, until);
         Calibrations::<T>::insert(root, calibration);
@@ -141,7 +153,7 @@ impl<T: Config> Pallet<T> {
             T::Operators::record_duty(&validator, false);
             Self::deposit_event(Event::CalibrationMissed { root, validator });
         }
-        if calibration.attempts >= Parameters::<T>::get().max_rounds {
+        if Self::now() >= calibration.gives_up_at {
             calibration.phase = CalibrationPhase::Stalled;
             Registry::<T>::mutate(root, |checkpoint| {
                 if let Some(checkpoint) = checkpoint {
@@ -190,7 +202,20 @@ impl<T: Config> Pallet<T> {
                 Registry::<T>::insert(root, checkpoint);
                 Self::deposit_event(Event::Calibrated { root, thresholds });
             }
-            _ => Calibrations::<T>::insert(root, calibration),
+            _ => {
+                let is_waiting = calibration
+                    .seats
+                    .iter()
+                    .any(|seat| seat.thresholds.is_none());
+                if !is_waiting {
+                    // More are wanted than could be drawn: another draw follows soon.
+                    let until = Self::after(Parameters::<T>::get().pause_blocks());
+                    Self::unschedule(root, &calibration);
+                    calibration.phase = CalibrationPhase::Collect { until };
+                    Self::schedule(root, &mut calibration, until);
+                }
+                Calibrations::<T>::insert(root, calibration);
+            }
         }
         Ok(())
     }

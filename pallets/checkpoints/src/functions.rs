@@ -1,5 +1,12 @@
 //! What calls do to the registry.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::{
     Calibration, CalibrationDuties, CalibrationPhase, Calibrations, Checkpoint, CheckpointInfo,
     CheckpointOf, Config, Error, Event, HoldReason, Pallet, Parameters, Registry, Status,
@@ -61,10 +68,11 @@ impl<T: Config> Pallet<T> {
             proposed_at: Self::now(),
         };
         Registry::<T>::insert(root, checkpoint);
+        let params = Parameters::<T>::get();
         let mut calibration = Calibration::<T> {
-            wanted: Parameters::<T>::get().calibrators,
+            wanted: params.calibrators,
             round: 0,
-            attempts: 0,
+            gives_up_at: Self::after(params.patience()),
             phase: CalibrationPhase::AwaitSeed {
                 due: T::Randomness::next_due(),
             },
@@ -88,7 +96,7 @@ impl<T: Config> Pallet<T> {
         );
         ensure!(checkpoint.status == Status::Stalled, Error::<T>::NotStalled);
         let mut calibration = Calibrations::<T>::get(root).ok_or(Error::<T>::NotStalled)?;
-        calibration.attempts = 0;
+        calibration.gives_up_at = Self::after(Parameters::<T>::get().patience());
         calibration.phase = CalibrationPhase::AwaitSeed {
             due: T::Randomness::next_due(),
         };

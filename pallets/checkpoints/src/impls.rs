@@ -1,5 +1,12 @@
 //! The pallet as others see it.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::{Config, Pallet, Registry, Status};
 use chasqui_primitives::{
     traits::{CheckpointTerms, Checkpoints},

@@ -1,5 +1,12 @@
 //! What the pallet stores.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::Config;
 use chasqui_primitives::{
     audit::{AuditLimits, AuditThresholds},
@@ -149,8 +156,8 @@ pub struct Calibration<T: Config> {
     pub wanted: u32,
     /// Draws so far.
     pub round: u32,
-    /// Draws since the proposal or the last new start.
-    pub attempts: u32,
+    /// The block from which on no more draws follow: it stalls.
+    pub gives_up_at: BlockNumberFor<T>,
     pub phase: CalibrationPhase<BlockNumberFor<T>>,
     pub seats: BoundedVec<CalibrationSeat<T::AccountId>, T::MaxCalibrators>,
     /// The block whose agenda names it, unless it is stalled.
@@ -197,7 +204,7 @@ pub struct Params {
     pub margin_percent: u32,
     /// Blocks that drawn validators have.
     pub calibrate_blocks: u32,
-    /// Draws until a calibration stalls.
+    /// A calibration stalls after so many times [`Params::calibrate_blocks`].
     pub max_rounds: u32,
 }
 
@@ -215,6 +222,16 @@ impl Default for Params {
 impl Params {
     /// Largest margin that is accepted.
     pub const MAX_MARGIN_PERCENT: u32 = 1_000;
+
+    /// Blocks until another draw when there is nobody to wait for.
+    pub fn pause_blocks(&self) -> u32 {
+        (self.calibrate_blocks / 10).max(1)
+    }
+
+    /// Blocks until a calibration stalls.
+    pub fn patience(&self) -> u32 {
+        self.calibrate_blocks.saturating_mul(self.max_rounds)
+    }
 
     /// Whether everything is in its range.
     pub fn is_valid(&self, max_calibrators: u32) -> bool {

@@ -60,15 +60,15 @@ fn the_proposers_own_validators_are_not_drawn() {
             Status::Calibrating
         );
 
-        // WHEN another one begins to serve it in time for the next round
+        // WHEN another one begins to serve it
         World::change(7, |operator| {
             operator.owner = 7;
             operator.weight = 1;
             operator.serves = true;
         });
-        run_for(params().calibrate_blocks + 3);
+        run_for(params().pause_blocks() + 3);
 
-        // THEN it completes the calibration
+        // THEN it soon completes the calibration
         assert_eq!(asked_now(), vec![7]);
         assert_ok!(calibrate(7, thresholds(1)));
         assert_eq!(
@@ -216,6 +216,28 @@ fn a_calibration_that_nobody_answers_stalls_and_can_be_restarted() {
         run_for(2);
 
         // THEN it goes on
+        assert_eq!(asked_now().len(), 3);
+    });
+}
+
+#[test]
+fn a_draw_that_finds_nobody_is_repeated_soon() {
+    build_and_execute(|| {
+        // GIVEN a checkpoint that nobody serves yet
+        for id in 1..=6 {
+            World::change(id, |operator| operator.serves = false);
+        }
+        assert_ok!(propose());
+        run_for(2);
+        assert!(asked_now().is_empty());
+
+        // WHEN validators begin to serve it
+        for id in 1..=6 {
+            World::change(id, |operator| operator.serves = true);
+        }
+
+        // THEN they are drawn long before a validator's deadline would have passed
+        run_for(params().pause_blocks() + 2);
         assert_eq!(asked_now().len(), 3);
     });
 }
