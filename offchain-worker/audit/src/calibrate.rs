@@ -16,12 +16,14 @@
 //! | largest margin | `max(2_000, 16 d)` | `max(10_000, 64 d)` |
 //! | mean margin | `max(500, 4 d)` | `max(2_000, 16 d)` |
 //! | mismatch share (ppm) | `max(20_000, 4 (m + 3) / N)` | `max(100_000, 16 (m + 3) / N)` |
-//! | mean fingerprint distance | `max(14, 4 fingerprint)` | `max(28, 16 fingerprint)` |
+//! | mean fingerprint distance | `max(4, 4 fingerprint)` | `max(8, 16 fingerprint)` |
 //!
 //! `boundary = max(1_000, 8 d)`, `clip = max(1_000_000, hard margin)`, `tau = max(32, 8 evidence)`.
 //! `(m + 3) / N` is about the upper 95% bound of the rate (the rule of three, for `m` = 0). The factors are the
 //! reserve for machines that were not measured; the floors keep an exact pair (`d` = 0) from giving limits that
-//! the next processor breaks. A checkpoint's thresholds are the worst of several validators' calibrations
+//! the next processor breaks: f32 arithmetic that differs by 1e-5 moves a fingerprint by about half a quantum in
+//! all, so that a distance above 8 has a chance of about 1e-9 in a single token, while weights rounded to f16
+//! alone move it by 12 on average (bf16: about 100). A checkpoint's thresholds are the worst of several validators' calibrations
 //! ([`AuditThresholds::worst`]).
 
 use std::ops::ControlFlow;
@@ -124,11 +126,11 @@ pub fn thresholds(measured: &Measured) -> AuditThresholds {
             measured.fingerprint_milli.saturating_mul(finger.1),
         ),
     };
-    let hard = limits(10_000, 2_000, 64, 16, share(100_000, 16), (28_000, 16));
+    let hard = limits(10_000, 2_000, 64, 16, share(100_000, 16), (8_000, 16));
     AuditThresholds {
         boundary_micro: at_least(1_000, d.saturating_mul(8)),
         clip_micro: hard.max_margin_micro.max(1_000_000),
-        soft: limits(2_000, 500, 16, 4, share(20_000, 4), (14_000, 4)),
+        soft: limits(2_000, 500, 16, 4, share(20_000, 4), (4_000, 4)),
         hard,
         evidence_tau: at_least(32, measured.evidence.saturating_mul(8)),
     }

@@ -169,3 +169,16 @@ fn calibration_needs_something_to_measure() {
         assert!(error.to_string().contains("give prompts"), "{error}");
     }
 }
+
+// GIVEN the shipped checkpoint
+// WHEN it is calibrated on prompts in its language
+// THEN what honest pairs differ by lies far below the floors: the default thresholds suit it
+#[test]
+fn the_shipped_checkpoint_is_quiet() {
+    let engine = tales();
+    let encode = |text| engine.tokenizer().unwrap().encode(text, true).unwrap();
+    let prompts = ["Once upon a time", "Dear Nina,\n", "In the village of"].map(encode);
+    let found = calibrate(&engine, &prompts, &CalibrationPlan::default()).unwrap();
+    println!("{:?}", found.measured);
+    assert_eq!(found.thresholds, thresholds());
+}

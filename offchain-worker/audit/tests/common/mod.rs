@@ -24,7 +24,18 @@ pub fn golden(name: &str) -> Engine {
 
 /// The checkpoint that the repository ships.
 pub fn tales() -> Engine {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/chasqui-tales");
+    shipped("chasqui-tales")
+}
+
+/// Its small sister, with the same tokenizer.
+pub fn tales_small() -> Engine {
+    shipped("chasqui-tales-small")
+}
+
+fn shipped(name: &str) -> Engine {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../models")
+        .join(name);
     Engine::load(&dir, "cpu").expect("the shipped model loads")
 }
 
