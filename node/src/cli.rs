@@ -41,6 +41,12 @@ impl RunOptions {
     pub fn normalize(&self) -> sc_cli::RunCmd {
         let mut base = self.base.clone();
         base.validator |= self.collator;
+        // The author of a local network is a throw-away: its network key may be one too.
+        if base.shared_params.chain.as_deref() == Some("local") {
+            base.network_params
+                .node_key_params
+                .unsafe_force_node_key_generation = true;
+        }
         base
     }
 }

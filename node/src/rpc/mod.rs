@@ -1,6 +1,9 @@
 //! RPC beyond what every Substrate node has.
 
+mod job;
+
 use crate::service::{Client, Pool};
+use job::JobRpcServer;
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
 use sc_rpc::{
@@ -15,13 +18,14 @@ use substrate_frame_rpc_system::{System, SystemApiServer};
 pub fn build(
     client: Arc<Client>,
     pool: Arc<Pool>,
-    _executor: SubscriptionTaskExecutor,
+    executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, Error> {
     let build = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
         let mut module = RpcModule::new(());
         module.merge(System::new(client.clone(), pool).into_rpc())?;
         module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
-        module.merge(Dev::new(client).into_rpc())?;
+        module.merge(Dev::new(client.clone()).into_rpc())?;
+        module.merge(job::Jobs::new(client, executor).into_rpc())?;
         Ok(module)
     };
     build().map_err(Into::into)

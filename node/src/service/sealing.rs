@@ -6,7 +6,7 @@ use super::{
     seal::AuraSeal,
 };
 use chasqui_runtime::OpaqueBlock as Block;
-use futures::{channel::oneshot, StreamExt};
+use futures::{channel::oneshot, FutureExt, StreamExt};
 use sc_basic_authorship::ProposerFactory;
 use sc_consensus_manual_seal::{seal_block, SealBlockParams};
 use sc_transaction_pool_api::TransactionPool;
@@ -90,14 +90,18 @@ pub async fn run(mut author: Author) {
         Sealing::Instant => {
             let pool = author.pool.clone();
             let mut incoming = pool.import_notification_stream();
-            let mut earliest = Instant::now();
-            loop {
-                if pool.status().ready == 0 && incoming.next().await.is_none() {
-                    return;
+            while incoming.next().await.is_some() {
+                let mut more = true;
+                while more {
+                    let earliest = Instant::now() + LEAST_DISTANCE;
+                    author.make_block().await;
+                    sleep_until(earliest).await;
+                    // Whatever came in meanwhile may have missed the block.
+                    more = pool.status().ready > 0;
+                    while let Some(Some(_)) = incoming.next().now_or_never() {
+                        more = true;
+                    }
                 }
-                sleep_until(earliest).await;
-                earliest = Instant::now() + LEAST_DISTANCE;
-                author.make_block().await;
             }
         }
     }
