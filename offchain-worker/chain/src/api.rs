@@ -59,4 +59,3 @@
 )]
 mod generated {}
 pub use generated::*;
-

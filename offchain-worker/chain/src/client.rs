@@ -34,7 +34,11 @@ pub enum ChainError {
     Unreachable { url: String, reason: String },
     /// The node serves another chain than the one this configuration names.
     #[error("node {url} is on another chain: its genesis is {found}, expected {expected}")]
-    WrongGenesis { url: String, expected: H256, found: H256 },
+    WrongGenesis {
+        url: String,
+        expected: H256,
+        found: H256,
+    },
     /// The chain refused the transaction: the runtime's own words.
     #[error("{call}: {reason}")]
     Dispatch { call: String, reason: String },
@@ -85,7 +89,10 @@ pub struct Chain {
 impl Chain {
     /// Connects, and checks the genesis where one is `expected`. The connection is restored by itself when it breaks.
     pub async fn connect(url: &str, expected: Option<H256>) -> Result<Self, ChainError> {
-        let unreachable = |reason: String| ChainError::Unreachable { url: url.to_string(), reason };
+        let unreachable = |reason: String| ChainError::Unreachable {
+            url: url.to_string(),
+            reason,
+        };
         // The first connection fails at once; later breaks are retried for ever.
         let reconnecting = ReconnectingRpcClient::builder()
             .retry_policy(FixedInterval::new(RECONNECT_EVERY))
@@ -93,10 +100,11 @@ impl Chain {
             .request_timeout(Duration::from_secs(60))
             .max_response_size(64 * 1024 * 1024)
             .max_request_size(16 * 1024 * 1024);
-        let inner = tokio::time::timeout(Duration::from_secs(10), reconnecting.build(url.to_string()))
-            .await
-            .map_err(|_| unreachable("no answer within 10 s".into()))?
-            .map_err(|error| unreachable(error.to_string()))?;
+        let inner =
+            tokio::time::timeout(Duration::from_secs(10), reconnecting.build(url.to_string()))
+                .await
+                .map_err(|_| unreachable("no answer within 10 s".into()))?
+                .map_err(|error| unreachable(error.to_string()))?;
         let rpc = RpcClient::new(inner);
         let backend = LegacyBackend::<PolkadotConfig>::builder().build(rpc.clone());
         let api = OnlineClient::from_backend(Arc::new(backend))
@@ -104,9 +112,19 @@ impl Chain {
             .map_err(|error| unreachable(error.to_string()))?;
         let genesis = api.genesis_hash();
         if let Some(expected) = expected.filter(|expected| *expected != genesis) {
-            return Err(ChainError::WrongGenesis { url: url.to_string(), expected, found: genesis });
+            return Err(ChainError::WrongGenesis {
+                url: url.to_string(),
+                expected,
+                found: genesis,
+            });
         }
-        Ok(Self { url: url.into(), rpc, api, genesis, nonces: Default::default() })
+        Ok(Self {
+            url: url.into(),
+            rpc,
+            api,
+            genesis,
+            nonces: Default::default(),
+        })
     }
 
     /// Connects as [`Chain::connect`] does, trying again until the node answers. `on_wait` hears each failure.
@@ -145,19 +163,38 @@ impl Chain {
         method: &str,
         params: subxt::rpcs::client::RpcParams,
     ) -> Result<T, ChainError> {
-        self.rpc.request(method, params).await.map_err(ChainError::read)
+        self.rpc
+            .request(method, params)
+            .await
+            .map_err(ChainError::read)
     }
 
     /// The newest finalised block.
     pub async fn head(&self) -> Result<Head, ChainError> {
-        let at = self.api.at_current_block().await.map_err(ChainError::read)?;
-        Ok(Head { number: at.block_number() as u32, hash: at.block_hash(), at })
+        let at = self
+            .api
+            .at_current_block()
+            .await
+            .map_err(ChainError::read)?;
+        Ok(Head {
+            number: at.block_number() as u32,
+            hash: at.block_hash(),
+            at,
+        })
     }
 
     /// A block by number.
     pub async fn at(&self, number: u32) -> Result<Head, ChainError> {
-        let at = self.api.at_block(u64::from(number)).await.map_err(ChainError::read)?;
-        Ok(Head { number, hash: at.block_hash(), at })
+        let at = self
+            .api
+            .at_block(u64::from(number))
+            .await
+            .map_err(ChainError::read)?;
+        Ok(Head {
+            number,
+            hash: at.block_hash(),
+            at,
+        })
     }
 
     /// The next block after `last`, waiting for it.
@@ -182,16 +219,18 @@ impl Chain {
         let account = signer.account();
         let (progress, nonce) = {
             let mut nonces = self.nonces.lock().await;
-            let next: u64 =
-                self.request("system_accountNextIndex", rpc_params![account.to_string()]).await?;
+            let next: u64 = self
+                .request("system_accountNextIndex", rpc_params![account.to_string()])
+                .await?;
             let nonce = nonces.get(&account.0).map_or(next, |own| (*own).max(next));
             let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
                 .mortal(MORTALITY_BLOCKS)
                 .nonce(nonce)
                 .build();
             let mut transactions = self.api.tx().await.map_err(ChainError::read)?;
-            let submitted =
-                transactions.sign_and_submit_then_watch(call, signer.keypair(), params).await;
+            let submitted = transactions
+                .sign_and_submit_then_watch(call, signer.keypair(), params)
+                .await;
             match submitted {
                 Ok(progress) => {
                     nonces.insert(account.0, nonce.saturating_add(1));
@@ -199,7 +238,10 @@ impl Chain {
                 }
                 Err(error) => {
                     nonces.remove(&account.0);
-                    return Err(ChainError::Rejected { call: name, reason: error.to_string() });
+                    return Err(ChainError::Rejected {
+                        call: name,
+                        reason: error.to_string(),
+                    });
                 }
             }
         };
@@ -232,14 +274,26 @@ impl Chain {
             subxt::client::OnlineClientAtBlockImpl<PolkadotConfig>,
         >,
     ) -> Result<Included, ChainError> {
-        let rejected = |reason: String| ChainError::Rejected { call: name.to_string(), reason };
+        let rejected = |reason: String| ChainError::Rejected {
+            call: name.to_string(),
+            reason,
+        };
         while let Some(status) = progress.next().await {
             match status.map_err(|error| rejected(error.to_string()))? {
-                TransactionStatus::InBestBlock(block) | TransactionStatus::InFinalizedBlock(block) => {
-                    let events = block.wait_for_success().await.map_err(|error| {
-                        ChainError::Dispatch { call: name.to_string(), reason: error.to_string() }
-                    })?;
-                    return Ok(Included { block: block.block_hash(), events });
+                TransactionStatus::InBestBlock(block)
+                | TransactionStatus::InFinalizedBlock(block) => {
+                    let events =
+                        block
+                            .wait_for_success()
+                            .await
+                            .map_err(|error| ChainError::Dispatch {
+                                call: name.to_string(),
+                                reason: error.to_string(),
+                            })?;
+                    return Ok(Included {
+                        block: block.block_hash(),
+                        events,
+                    });
                 }
                 TransactionStatus::Error { message }
                 | TransactionStatus::Invalid { message }
@@ -247,6 +301,8 @@ impl Chain {
                 _ => {}
             }
         }
-        Err(rejected("the node closed the connection before it was included".into()))
+        Err(rejected(
+            "the node closed the connection before it was included".into(),
+        ))
     }
 }

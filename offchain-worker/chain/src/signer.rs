@@ -41,11 +41,14 @@ impl Signer {
     pub fn from_uri(uri: &str) -> Result<Self, KeyError> {
         let parsed =
             SecretUri::from_str(uri.trim()).map_err(|error| KeyError::Uri(error.to_string()))?;
-        let keypair =
-            sr25519::Keypair::from_uri(&parsed).map_err(|error| KeyError::Uri(error.to_string()))?;
+        let keypair = sr25519::Keypair::from_uri(&parsed)
+            .map_err(|error| KeyError::Uri(error.to_string()))?;
         let salt_secret =
             sp_crypto_hashing::blake2_256(&(b"chasqui/salt-secret/1", uri.trim()).encode());
-        Ok(Self { keypair, salt_secret })
+        Ok(Self {
+            keypair,
+            salt_secret,
+        })
     }
 
     /// From a file with a secret URI in its first line.
@@ -70,10 +73,20 @@ impl Signer {
         MultiSignature::Sr25519(self.keypair.sign(hash).0)
     }
 
-    /// The salt of a verdict's commitment: follows from the key and the case, so that a restarted worker can reveal.
-    pub fn verdict_salt(&self, genesis: &H256, case: CaseId, stage: u8) -> [u8; 32] {
+    /// The salt of a verdict's commitment: follows from the key and the round of the case, so that a restarted worker
+    /// can reveal, and a salt that became public says nothing about the next round's.
+    pub fn verdict_salt(&self, genesis: &H256, case: CaseId, stage: u8, round: u32) -> [u8; 32] {
         sp_crypto_hashing::blake2_256(
-            &(tag::VERDICT, b"salt", self.salt_secret, genesis.0, case, stage).encode(),
+            &(
+                tag::VERDICT,
+                b"salt",
+                self.salt_secret,
+                genesis.0,
+                case,
+                stage,
+                round,
+            )
+                .encode(),
         )
     }
 }

@@ -1,0 +1,9 @@
+//! A network of real processes on free loopback ports: one `chasqui-node`, any number of `chasqui-worker`s, and the
+//! worker's own commands for everything a person would do with them. Stopped, all of it, when dropped.
+
+pub mod network;
+pub mod process;
+pub mod scenes;
+
+pub use network::{Network, NodeOptions, Operator, WorkerHandle};
+pub use process::Process;

@@ -1,0 +1,339 @@
+//! The acts of the demo, which the tests share: open a market, sell a completion, catch a cheat, pay out.
+
+use crate::network::{Network, Operator};
+use anyhow::{bail, ensure, Context, Result};
+use serde_json::{json, Value};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// Root of the development chain: endows the others and accepts the checkpoint.
+pub const ROOT_KEY: &str = "//Alice";
+/// The paying client.
+pub const CLIENT_KEY: &str = "//Alice//client";
+/// Price of a unit of compute, in DOT.
+pub const UNIT_PRICE: &str = "0.0001";
+
+/// The operators of an honest network: two that compute, three that validate.
+pub fn honest_operators() -> Vec<Operator> {
+    vec![
+        Operator::new("bob", "//Bob", "compute"),
+        Operator::new("charlie", "//Charlie", "compute"),
+        Operator::new("dave", "//Dave", "validate"),
+        Operator::new("eve", "//Eve", "validate"),
+        Operator::new("ferdie", "//Ferdie", "validate"),
+    ]
+}
+
+/// A shipped model, by folder name.
+pub fn model(name: &str) -> Result<PathBuf> {
+    let root = match std::env::var_os("CHASQUI_ROOT") {
+        Some(root) => PathBuf::from(root),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.."),
+    };
+    let folder = root.join("offchain-worker/models").join(name);
+    ensure!(
+        folder.join("config.json").is_file(),
+        "no model in {}",
+        folder.display()
+    );
+    Ok(folder)
+}
+
+/// What the network tells while it is set up.
+pub type Tell<'a> = &'a mut dyn FnMut(&str);
+
+impl Network {
+    /// Registers and starts `operators`, proposes the shipped checkpoint, waits for its calibration by the validators,
+    /// and accepts it. Returns its root.
+    pub fn open_market(&mut self, operators: &[Operator], tell: Tell) -> Result<String> {
+        self.fund(CLIENT_KEY, "1000")?;
+        let folder = model("chasqui-tales")?;
+        let blobs = self.blobs().display().to_string();
+        let proposed = self.call(&[
+            "checkpoint",
+            "register",
+            "--key",
+            ROOT_KEY,
+            "--model",
+            &folder.display().to_string(),
+            "--blob-dir",
+            &blobs,
+        ])?;
+        let root = text(&proposed, "checkpoint")?;
+        tell(&format!("checkpoint {root} proposed"));
+        for operator in operators {
+            self.register(operator, &root, 100, "1000")?;
+            self.start_worker(operator, &[])?;
+            tell(&format!(
+                "{} registered as {} and working",
+                operator.name, operator.roles
+            ));
+        }
+        self.wait_until(
+            "the checkpoint is calibrated",
+            Duration::from_secs(300),
+            |network| Ok(network.checkpoint(&root)?["status"] == "calibrated"),
+        )?;
+        tell("validators have calibrated the checkpoint");
+        self.call(&[
+            "checkpoint",
+            "accept",
+            "--key",
+            ROOT_KEY,
+            "--checkpoint",
+            &root,
+            "--unit-price",
+            UNIT_PRICE,
+        ])?;
+        tell(&format!("accepted at {UNIT_PRICE} DOT a unit of compute"));
+        Ok(root)
+    }
+
+    /// Bonds an operator for a checkpoint.
+    pub fn register(
+        &self,
+        operator: &Operator,
+        root: &str,
+        capacity: u32,
+        bond: &str,
+    ) -> Result<Value> {
+        let tls = self.folder().join(format!("{}.tls", operator.name));
+        self.call(&[
+            "operator",
+            "register",
+            "--key",
+            &operator.key,
+            "--hot-key",
+            &operator.hot_key(),
+            "--roles",
+            &operator.roles,
+            "--capacity",
+            &capacity.to_string(),
+            "--bond",
+            bond,
+            "--checkpoint",
+            root,
+            "--tls-key-file",
+            &tls.display().to_string(),
+        ])
+    }
+
+    /// Sends DOT from the root account.
+    pub fn fund(&self, key: &str, amount: &str) -> Result<()> {
+        let to = self.address(key)?;
+        self.call(&[
+            "account", "transfer", "--key", ROOT_KEY, "--to", &to, "--amount", amount,
+        ])?;
+        Ok(())
+    }
+
+    /// SS58 address of a secret URI.
+    pub fn address(&self, key: &str) -> Result<String> {
+        text(
+            &self.worker(&["account", "address", "--key", key, "--json"])?,
+            "address",
+        )
+    }
+
+    /// Free and held planck of an account.
+    pub fn balance(&self, address: &str) -> Result<(u128, u128)> {
+        let value = self.call(&["account", "balance", address])?;
+        Ok((planck(&value["free"])?, planck(&value["held"])?))
+    }
+
+    /// An operator's record.
+    pub fn operator(&self, operator: &Operator) -> Result<Value> {
+        let address = self.address(&operator.key)?;
+        self.call(&["operator", "status", "--account", &address])
+    }
+
+    /// A checkpoint's record.
+    pub fn checkpoint(&self, root: &str) -> Result<Value> {
+        let all = self.call(&["checkpoint", "list"])?;
+        all.as_array()
+            .and_then(|all| all.iter().find(|c| c["root"] == root).cloned())
+            .with_context(|| format!("checkpoint {root} is not registered"))
+    }
+
+    /// Submits a job and follows it until it is closed; the report, whatever the outcome.
+    pub fn job(&self, root: &str, prompt: &str, extra: &[&str]) -> Result<Value> {
+        let blobs = self.blobs().display().to_string();
+        let url = self.url();
+        let mut arguments = vec![
+            "job",
+            "submit",
+            "--key",
+            CLIENT_KEY,
+            "--checkpoint",
+            root,
+            "--prompt",
+            prompt,
+            "--wait",
+            "--blob-dir",
+            &blobs,
+            "--timeout",
+            "150",
+            "--node",
+            &url,
+            "--json",
+        ];
+        arguments.extend(extra);
+        let (_, out, err) = self.worker_raw(&arguments)?;
+        serde_json::from_str(out.trim())
+            .with_context(|| format!("job submit printed no report:\n{err}\n{out}"))
+    }
+
+    /// Submits a job without waiting; its number.
+    pub fn submit(&self, root: &str, prompt: &str, extra: &[&str]) -> Result<u64> {
+        let mut arguments = vec![
+            "job",
+            "submit",
+            "--key",
+            CLIENT_KEY,
+            "--checkpoint",
+            root,
+            "--prompt",
+            prompt,
+        ];
+        arguments.extend(extra);
+        self.call(&arguments)?["job"]
+            .as_u64()
+            .context("job submit tells no number")
+    }
+
+    /// Follows a job until it is closed; the report, whatever the outcome.
+    pub fn watch(&self, job: u64, timeout: u64) -> Result<Value> {
+        let blobs = self.blobs().display().to_string();
+        let (job, timeout, url) = (job.to_string(), timeout.to_string(), self.url());
+        let (_, out, err) = self.worker_raw(&[
+            "job",
+            "watch",
+            &job,
+            "--blob-dir",
+            &blobs,
+            "--timeout",
+            &timeout,
+            "--node",
+            &url,
+            "--json",
+        ])?;
+        serde_json::from_str(out.trim())
+            .with_context(|| format!("job watch printed no report:\n{err}\n{out}"))
+    }
+
+    /// Asks again and again until `done`.
+    pub fn wait_until(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut done: impl FnMut(&Network) -> Result<bool>,
+    ) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            if done(self)? {
+                return Ok(());
+            }
+            if start.elapsed() > limit {
+                bail!("not within {limit:?}: {what}\n{}", self.logs(15));
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// The current epoch.
+    pub fn epoch(&self) -> Result<u64> {
+        self.call(&["status"])?["epoch"]
+            .as_u64()
+            .context("status has no epoch")
+    }
+
+    /// Waits until `epochs` more have begun: frozen weights then know whoever registered before.
+    pub fn pass_epochs(&self, epochs: u64) -> Result<()> {
+        let target = self.epoch()? + epochs;
+        self.wait_until("the next epoch", Duration::from_secs(180), |n| {
+            Ok(n.epoch()? >= target)
+        })
+    }
+}
+
+/// One payment of a settled job, as the chain booked it.
+pub fn payouts(report: &Value) -> Result<Value> {
+    let fee = events(report, "Rewards", "FeeRecorded")
+        .into_iter()
+        .find(|fee| fee["price"] == report["paid"] || same_planck(&fee["price"], &report["paid"]))
+        .context("no fee was booked for the job")?;
+    let part = |name: &str| planck(&fee[name]);
+    Ok(json!({
+        "price": part("price")?.to_string(),
+        "executor": part("to_executor")?.to_string(),
+        "auditors": part("to_auditors")?.to_string(),
+        "pocPool": part("to_pool")?.to_string(),
+        "trainingFund": part("to_fund")?.to_string(),
+        "reserve": part("to_reserve")?.to_string(),
+    }))
+}
+
+/// Whether a settled job's payments match the shares to the planck: 60/15/20/5, the 60 halved with `auditors` auditors
+/// where there are any, remainders to the reserve.
+pub fn check_payouts(payouts: &Value, auditors: u128) -> Result<()> {
+    let part = |name: &str| planck(&payouts[name]);
+    let price = part("price")?;
+    let share = |percent: u128| price * percent / 100;
+    let (executor, audit) = match auditors {
+        0 => (share(60), 0),
+        n => {
+            let half = share(60) / 2;
+            (half, (share(60) - half) / n * n)
+        }
+    };
+    let (pool, fund) = (share(15), share(20));
+    let expected = [
+        ("executor", executor),
+        ("auditors", audit),
+        ("pocPool", pool),
+        ("trainingFund", fund),
+        ("reserve", price - executor - audit - pool - fund),
+    ];
+    for (name, amount) in expected {
+        ensure!(
+            part(name)? == amount,
+            "{name} got {} planck, expected {amount}: {payouts}",
+            part(name)?
+        );
+    }
+    Ok(())
+}
+
+/// Fields of all events of that name in a job's report.
+pub fn events(report: &Value, pallet: &str, event: &str) -> Vec<Value> {
+    report["events"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|e| e["pallet"] == pallet && e["event"] == event)
+        .map(|e| e["fields"].clone())
+        .collect()
+}
+
+/// An amount that JSON holds as a number or as a string.
+pub fn planck(value: &Value) -> Result<u128> {
+    match value {
+        Value::Number(number) => number.as_u64().map(u128::from),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+    .with_context(|| format!("no amount: {value}"))
+}
+
+fn same_planck(a: &Value, b: &Value) -> bool {
+    matches!((planck(a), planck(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+fn text(value: &Value, field: &str) -> Result<String> {
+    value[field]
+        .as_str()
+        .map(str::to_string)
+        .with_context(|| format!("no {field} in {value}"))
+}

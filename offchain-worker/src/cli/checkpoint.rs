@@ -1,0 +1,170 @@
+//! `checkpoint`: the registry of models.
+
+use super::options::{format_dot, parse_dot, parse_hash, JsonOption, KeyOptions, NodeOptions};
+use crate::{
+    blobs::{BlobStore, Manifest},
+    config::default_blob_dir,
+    registry::{self, Proposal},
+};
+use anyhow::{Context, Result};
+use chasqui_chain::H256;
+use chasqui_engine::Engine;
+use chasqui_primitives::{Balance, NumericProfile};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Propose models, list them, decide about them.
+#[derive(Debug, clap::Subcommand)]
+pub enum CheckpointCommand {
+    /// Import a model folder into the blob store and propose it. Drawn validators then calibrate it.
+    Register(Box<ProposeCommand>),
+    /// List what is registered, with terms and standing.
+    List {
+        #[command(flatten)]
+        node: NodeOptions,
+        #[command(flatten)]
+        json: JsonOption,
+    },
+    /// Accept a calibrated checkpoint at a price (root only, until governance decides).
+    Accept {
+        #[command(flatten)]
+        key: KeyOptions,
+        /// The checkpoint, by root.
+        #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
+        checkpoint: H256,
+        /// Price of a unit of compute.
+        #[arg(long, value_name = "DOT", value_parser = parse_dot)]
+        unit_price: Balance,
+        #[command(flatten)]
+        node: NodeOptions,
+        #[command(flatten)]
+        json: JsonOption,
+    },
+}
+
+/// Propose a checkpoint.
+#[derive(Debug, clap::Args)]
+pub struct ProposeCommand {
+    #[command(flatten)]
+    pub key: KeyOptions,
+    /// The model, a folder in the Hugging Face layout.
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Its name. Default: the folder's.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Its licence, as an SPDX identifier.
+    #[arg(long, default_value = "Apache-2.0")]
+    pub licence: String,
+    /// Units of compute of a prompt token.
+    #[arg(long, default_value_t = 1)]
+    pub units_per_prompt_token: u32,
+    /// Units of compute of an output token.
+    #[arg(long, default_value_t = 4)]
+    pub units_per_output_token: u32,
+    /// Folder of blobs.
+    #[arg(long, value_name = "DIR", default_value_os_t = default_blob_dir())]
+    pub blob_dir: PathBuf,
+    #[command(flatten)]
+    pub node: NodeOptions,
+    #[command(flatten)]
+    pub json: JsonOption,
+}
+
+impl CheckpointCommand {
+    pub async fn run(self) -> Result<()> {
+        match self {
+            Self::Register(command) => command.run().await,
+            Self::List { node, json } => {
+                let chain = node.connect().await?;
+                let all = registry::checkpoints_json(&chain.head().await?).await?;
+                json.print(&json!(all), || {
+                    if all.is_empty() {
+                        println!("no checkpoints");
+                    }
+                    for c in &all {
+                        let text = |field: &str| c[field].as_str().unwrap_or("-").to_string();
+                        let price = text("unitPrice")
+                            .parse()
+                            .map(format_dot)
+                            .unwrap_or_default();
+                        println!("{}  {}", text("root"), text("name"));
+                        println!("  status {}  unit price {price}", text("status"));
+                    }
+                });
+                Ok(())
+            }
+            Self::Accept {
+                key,
+                checkpoint,
+                unit_price,
+                node,
+                json,
+            } => {
+                let chain = node.connect().await?;
+                registry::accept_as_root(&chain, &key.signer()?, checkpoint, unit_price).await?;
+                let value = json!({
+                    "checkpoint": format!("{checkpoint:?}"),
+                    "unitPrice": unit_price.to_string(),
+                });
+                json.print(&value, || {
+                    println!(
+                        "{checkpoint:?} accepted at {} a unit",
+                        format_dot(unit_price)
+                    );
+                });
+                Ok(())
+            }
+        }
+    }
+}
+
+impl ProposeCommand {
+    async fn run(self) -> Result<()> {
+        let signer = self.key.signer()?;
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => self
+                .model
+                .canonicalize()
+                .with_context(|| format!("model folder {}", self.model.display()))?
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+        };
+        // Loading it first: a model that does not load must not be proposed.
+        let engine = Engine::load(&self.model, "cpu")?;
+        let store = BlobStore::open_dir(&self.blob_dir)?;
+        let (manifest, root) = Manifest::import(&store, &self.model)?;
+        let config = engine.config();
+        let proposal = Proposal {
+            root,
+            name,
+            licence: self.licence.clone(),
+            // What this engine computes in, whatever the file holds.
+            profile: NumericProfile::F32,
+            vocabulary: config.vocab_size as u32,
+            context_tokens: config.max_position_embeddings as u32,
+            end_tokens: engine.eos_ids().to_vec(),
+            units_per_prompt_token: self.units_per_prompt_token,
+            units_per_output_token: self.units_per_output_token,
+            size_bytes: manifest.total_bytes(),
+        };
+        let chain = self.node.connect().await?;
+        registry::propose(&chain, &signer, &proposal).await?;
+        let value = json!({
+            "checkpoint": format!("{root:?}"),
+            "name": proposal.name,
+            "files": manifest.files.len(),
+            "bytes": proposal.size_bytes,
+        });
+        self.json.print(&value, || {
+            println!("{root:?}");
+            eprintln!(
+                "proposed {}; drawn validators calibrate it next",
+                proposal.name
+            );
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! The worker's configuration: one TOML file.
+
+use anyhow::{bail, Context, Result};
+use chasqui_chain::{Signer, H256};
+use serde::Deserialize;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// Where a node listens by default.
+pub const DEFAULT_NODE: &str = "ws://127.0.0.1:9944";
+
+/// What `chasqui-worker run --config FILE` reads. Every field but the key has a default that works.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The node's RPC address.
+    #[serde(default = "default_node")]
+    pub node: String,
+    /// Refuse a node whose genesis hash is another (`0x…`). Recommended where money is at stake.
+    #[serde(default)]
+    pub genesis: Option<String>,
+    /// Secret URI of the hot key. Better: `key_file`.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// File with the secret URI of the hot key in its first line.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// Folder of blobs: checkpoints, traces, long prompts and outputs.
+    #[serde(default = "default_blob_dir")]
+    pub blob_dir: PathBuf,
+    /// Folder of this worker's own state: verdicts on the way, unpacked models.
+    #[serde(default = "default_state_dir")]
+    pub state_dir: PathBuf,
+    /// `cpu`, or `cuda:N` in a build with the feature `cuda`.
+    #[serde(default = "default_device")]
+    pub device: String,
+    /// Most models kept in memory.
+    #[serde(default = "default_max_models")]
+    pub max_models: usize,
+    /// Most jobs and audits computed at once.
+    #[serde(default = "default_parallel")]
+    pub parallel: usize,
+    /// Where to serve Prometheus metrics, for example `127.0.0.1:9616`. Not served when absent.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
+}
+
+fn default_node() -> String {
+    DEFAULT_NODE.into()
+}
+
+/// `~/.local/share/chasqui/NAME`, or below the current folder without a home.
+fn data_dir(name: &str) -> PathBuf {
+    std::env::var_os("HOME")
+        .map(|home| PathBuf::from(home).join(".local/share/chasqui"))
+        .unwrap_or_else(|| PathBuf::from("chasqui-data"))
+        .join(name)
+}
+
+/// Where blobs lie unless told otherwise.
+pub fn default_blob_dir() -> PathBuf {
+    data_dir("blobs")
+}
+
+fn default_state_dir() -> PathBuf {
+    data_dir("worker")
+}
+
+fn default_device() -> String {
+    "cpu".into()
+}
+
+fn default_max_models() -> usize {
+    4
+}
+
+fn default_parallel() -> usize {
+    1
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("reading the configuration {}", path.display()))?;
+        let config: Self =
+            toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+        config
+            .check()
+            .with_context(|| format!("in {}", path.display()))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        match (&self.key, &self.key_file) {
+            (None, None) => bail!("no `key_file` (or `key`): the worker signs with its hot key"),
+            (Some(_), Some(_)) => bail!("both `key` and `key_file`: give one of them"),
+            _ => {}
+        }
+        if self.parallel == 0 || self.max_models == 0 {
+            bail!("`parallel` and `max_models` must be at least 1");
+        }
+        self.expected_genesis().map(drop)
+    }
+
+    /// The hot key.
+    pub fn signer(&self) -> Result<Signer> {
+        match (&self.key, &self.key_file) {
+            (Some(uri), _) => Ok(Signer::from_uri(uri)?),
+            (None, Some(file)) => Ok(Signer::from_file(file)?),
+            (None, None) => bail!("no `key_file` (or `key`)"),
+        }
+    }
+
+    /// The genesis hash that the node must have.
+    pub fn expected_genesis(&self) -> Result<Option<H256>> {
+        self.genesis
+            .as_deref()
+            .map(|text| {
+                H256::from_str(text)
+                    .map_err(|_| anyhow::anyhow!("`genesis` is no 0x… hash of 32 bytes: {text}"))
+            })
+            .transpose()
+    }
+}

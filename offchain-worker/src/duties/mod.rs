@@ -1,0 +1,270 @@
+//! What an operator's worker owes the chain, and doing it.
+//!
+//! Every duty is read from the chain's current state at every block, never remembered: a worker that was killed, or
+//! whose node was away, finds exactly what it still owes. What it has under way is kept in memory only to avoid doing
+//! it twice; the one thing kept on disk is a verdict between its commitment and its reveal ([`verdicts`]).
+
+mod calibrate;
+mod compute;
+mod find;
+mod judge;
+pub mod verdicts;
+
+use crate::{blobs::BlobStore, config::Config, fault::Fault, metrics::Metrics, models::ModelCache};
+use anyhow::{bail, Context, Result};
+use chasqui_chain::{AccountId32, Chain, ChainError, Head, Signer};
+use chasqui_primitives::{audit::Stage, CaseId, CheckpointRoot, JobId};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
+use verdicts::VerdictStore;
+
+pub use find::{find, operator_of};
+
+/// How long to leave a duty alone after it failed.
+const RETRY_AFTER: Duration = Duration::from_secs(3);
+
+/// One thing owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Duty {
+    /// Say that the prompt is here, compute, commit.
+    Compute { job: JobId },
+    /// Replay and commit to a verdict.
+    Commit { case: CaseId, stage: DutyStage },
+    /// Reveal it.
+    Reveal { case: CaseId, stage: DutyStage },
+    /// Put a trace on chain that auditors say is withheld.
+    Opening { case: CaseId, job: JobId },
+    /// Measure honest runs of a proposed checkpoint.
+    Calibrate { root: CheckpointRoot },
+}
+
+/// [`Stage`], as a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DutyStage {
+    One,
+    Two,
+}
+
+impl From<DutyStage> for Stage {
+    fn from(stage: DutyStage) -> Self {
+        match stage {
+            DutyStage::One => Stage::One,
+            DutyStage::Two => Stage::Two,
+        }
+    }
+}
+
+impl From<Stage> for DutyStage {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::One => DutyStage::One,
+            Stage::Two => DutyStage::Two,
+        }
+    }
+}
+
+impl Duty {
+    /// Name of its kind, for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Duty::Compute { .. } => "compute",
+            Duty::Commit { .. } => "audit",
+            Duty::Reveal { .. } => "reveal",
+            Duty::Opening { .. } => "opening",
+            Duty::Calibrate { .. } => "calibrate",
+        }
+    }
+
+    /// Whether it needs a model, and so waits for its turn on the device.
+    fn computes(&self) -> bool {
+        matches!(
+            self,
+            Duty::Compute { .. } | Duty::Commit { .. } | Duty::Calibrate { .. }
+        )
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Progress {
+    UnderWay,
+    Failed(Instant),
+}
+
+/// A worker: one operator's hot key, its models, its duties.
+pub struct Worker {
+    pub chain: Chain,
+    pub signer: Signer,
+    pub operator: AccountId32,
+    pub blobs: BlobStore,
+    pub models: ModelCache,
+    pub verdicts: VerdictStore,
+    pub metrics: Metrics,
+    pub fault: Option<Fault>,
+    pub state_dir: PathBuf,
+    device: Semaphore,
+    progress: Mutex<HashMap<Duty, Progress>>,
+}
+
+impl Worker {
+    /// Connects (waiting for the node), finds the operator that the hot key signs for, opens blobs and state.
+    pub async fn open(config: &Config, fault: Option<Fault>) -> Result<Arc<Self>> {
+        let signer = config.signer()?;
+        let chain = Chain::connect_patiently(&config.node, config.expected_genesis()?, |error| {
+            tracing::warn!(%error, "waiting for the node");
+        })
+        .await?;
+        let account = signer.account();
+        let operator = loop {
+            let head = chain.head().await?;
+            match find::operator_of(&head, &account).await? {
+                Some(operator) => break operator,
+                None => {
+                    tracing::warn!(hot_key = %account,
+                        "no operator has this hot key yet: run `chasqui-worker operator register`");
+                    tokio::time::sleep(Duration::from_secs(3)).await;
+                }
+            }
+        };
+        std::fs::create_dir_all(&config.state_dir)
+            .with_context(|| format!("creating `state_dir` {}", config.state_dir.display()))?;
+        let blobs = BlobStore::open_dir(&config.blob_dir)?;
+        let models = ModelCache::new(
+            blobs.clone(),
+            config.state_dir.join("models"),
+            &config.device,
+            config.max_models,
+        );
+        let metrics = Metrics::new()?;
+        if let Some(address) = config.metrics {
+            metrics.clone().serve(address).await?;
+        }
+        Ok(Arc::new(Self {
+            chain,
+            signer,
+            operator,
+            blobs,
+            models,
+            verdicts: VerdictStore::open(config.state_dir.join("verdicts"))?,
+            metrics,
+            fault,
+            state_dir: config.state_dir.clone(),
+            device: Semaphore::new(config.parallel),
+            progress: Mutex::default(),
+        }))
+    }
+
+    /// Works until the program is stopped.
+    pub async fn run(self: Arc<Self>) -> Result<()> {
+        tracing::info!(operator = %self.operator, hot_key = %self.signer.account(),
+            node = self.chain.url(), genesis = ?self.chain.genesis(), "worker started");
+        let mut last = 0;
+        loop {
+            let head = match self.chain.next_head(last).await {
+                Ok(head) => head,
+                Err(error) => {
+                    tracing::warn!(%error, "no new block");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    // A node that was restored from a backup may be behind: take whatever it has.
+                    last = 0;
+                    continue;
+                }
+            };
+            last = head.number;
+            self.metrics.block.set(i64::from(head.number));
+            match find(&head, &self.operator).await {
+                Ok(duties) => {
+                    self.forget_done(&duties);
+                    for duty in duties {
+                        self.clone().start(duty, head.clone());
+                    }
+                }
+                Err(error) => tracing::warn!(%error, block = head.number, "reading duties"),
+            }
+        }
+    }
+
+    /// Starts a duty unless it is under way, or failed a moment ago.
+    fn start(self: Arc<Self>, duty: Duty, head: Head) {
+        {
+            let mut progress = self.progress.lock().unwrap_or_else(|e| e.into_inner());
+            match progress.get(&duty) {
+                Some(Progress::UnderWay) => return,
+                Some(Progress::Failed(at)) if at.elapsed() < RETRY_AFTER => return,
+                _ => progress.insert(duty, Progress::UnderWay),
+            };
+        }
+        tokio::spawn(async move {
+            let outcome = self.clone().perform(duty, head).await;
+            let mut progress = self.progress.lock().unwrap_or_else(|e| e.into_inner());
+            match outcome {
+                Ok(()) => {
+                    self.metrics
+                        .duties
+                        .with_label_values(&[duty.kind(), "done"])
+                        .inc();
+                    progress.remove(&duty);
+                }
+                Err(error) => {
+                    // The chain often answers "no longer owed" here: the next block shows what is.
+                    tracing::warn!(?duty, error = format!("{error:#}"), "duty failed");
+                    self.metrics
+                        .duties
+                        .with_label_values(&[duty.kind(), "failed"])
+                        .inc();
+                    progress.insert(duty, Progress::Failed(Instant::now()));
+                }
+            }
+        });
+    }
+
+    fn forget_done(&self, owed: &[Duty]) {
+        let mut progress = self.progress.lock().unwrap_or_else(|e| e.into_inner());
+        progress.retain(|duty, p| matches!(p, Progress::UnderWay) || owed.contains(duty));
+    }
+
+    async fn perform(self: Arc<Self>, duty: Duty, head: Head) -> Result<()> {
+        let _turn = match duty.computes() {
+            true => Some(self.device.acquire().await?),
+            false => None,
+        };
+        match duty {
+            Duty::Compute { job } => compute::compute(&self, job).await,
+            Duty::Commit { case, stage } => judge::commit(&self, case, stage).await,
+            Duty::Reveal { case, stage } => judge::reveal(&self, case, stage, &head).await,
+            Duty::Opening { case, job } => judge::post_opening(&self, case, job).await,
+            Duty::Calibrate { root } => calibrate::calibrate(&self, root).await,
+        }
+    }
+
+    /// Submits with the hot key.
+    pub async fn submit<Call: subxt::tx::Payload>(&self, call: &Call) -> Result<(), ChainError> {
+        self.chain.submit(&self.signer, call).await.map(drop)
+    }
+
+    /// Ends the process at once, as a crash would, the first time this state folder sees `what`.
+    pub fn crash_once(&self, what: &str) -> Result<()> {
+        let mark = self.state_dir.join(format!("{what}.crashed"));
+        if mark.exists() {
+            return Ok(());
+        }
+        std::fs::write(&mark, b"")?;
+        tracing::error!(what, "test fault: ending the process");
+        std::process::exit(137)
+    }
+}
+
+/// A model's answer in a thread of its own: tensor work must not block the runtime, and a panic in it must end in an
+/// error for one request, not in a dead worker.
+pub async fn on_device<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => bail!("the computation broke off: {error}"),
+    }
+}
