@@ -36,11 +36,7 @@ pub struct SamplingOptions {
 pub enum SamplingOptionError {
     /// Neither 0 nor in range, or not a number.
     #[error("--temperature is {given}; give 0, or {least} to {most}")]
-    Temperature {
-        given: f64,
-        least: f64,
-        most: f64,
-    },
+    Temperature { given: f64, least: f64, most: f64 },
     /// Not in (0, 1], or not a number.
     #[error("--top-p is {0}; give a number above 0 and up to 1 (1 keeps every token)")]
     TopP(f64),

@@ -64,7 +64,10 @@ fn a_missing_blob_is_named() {
     let error = store.read_all(&root, 10).unwrap_err();
     assert!(matches!(error, BlobError::Missing { .. }));
     let said = error.to_string();
-    assert!(said.contains("0xabab") && said.contains(dir.path().to_str().unwrap()), "{said}");
+    assert!(
+        said.contains("0xabab") && said.contains(dir.path().to_str().unwrap()),
+        "{said}"
+    );
     assert!(!store.contains(&root));
     store.remove(&root).unwrap();
 }
@@ -77,7 +80,17 @@ fn an_oversized_blob_is_refused() {
     let (_dir, store) = store();
     let root = store.put_bytes(&bytes(100), 32).unwrap().root();
     let error = store.read_all(&root, 99).unwrap_err();
-    assert!(matches!(error, BlobError::TooLarge { len: 100, limit: 99, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            BlobError::TooLarge {
+                len: 100,
+                limit: 99,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 // GIVEN stored files that were damaged: a bit flipped anywhere, cut short, grown, or the tree lost
@@ -89,7 +102,10 @@ fn damage_is_found_and_repaired() {
     let data = bytes(100);
     let root = store.put_bytes(&data, 32).unwrap().root();
     let name = hex::encode(root);
-    let (blob, tree) = (dir.path().join(format!("{name}.blob")), dir.path().join(format!("{name}.tree")));
+    let (blob, tree) = (
+        dir.path().join(format!("{name}.blob")),
+        dir.path().join(format!("{name}.tree")),
+    );
     let originals = (fs::read(&blob).unwrap(), fs::read(&tree).unwrap());
 
     let damaged = |path: &std::path::Path, content: &[u8]| {
@@ -111,7 +127,10 @@ fn damage_is_found_and_repaired() {
         damaged(path, &[original.as_slice(), b"x"].concat());
     }
     fs::remove_file(&tree).unwrap();
-    assert!(matches!(store.read_all(&root, 1_000), Err(BlobError::Corrupt { .. })));
+    assert!(matches!(
+        store.read_all(&root, 1_000),
+        Err(BlobError::Corrupt { .. })
+    ));
 }
 
 // GIVEN bytes from a peer that are not the blob asked for
@@ -124,7 +143,11 @@ fn other_bytes_never_appear_under_a_root() {
     let error = store.put_expected(wanted, &bytes(41), 32).unwrap_err();
     assert!(matches!(error, BlobError::WrongRoot { .. }));
     assert!(!store.contains(&wanted));
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "only the folder for unfinished files");
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        1,
+        "only the folder for unfinished files"
+    );
     assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
     store.put_expected(wanted, &bytes(40), 32).unwrap();
     assert!(store.contains(&wanted));
@@ -159,12 +182,18 @@ fn many_writers_agree() {
         for _ in 0..6 {
             scope.spawn(|| {
                 for data in &data {
-                    BlobStore::open_dir(dir.path()).unwrap().put_bytes(data, 64).unwrap();
+                    BlobStore::open_dir(dir.path())
+                        .unwrap()
+                        .put_bytes(data, 64)
+                        .unwrap();
                 }
             });
         }
     });
     for data in &data {
-        assert_eq!(store.read_all(&blob_info(data, 64).root(), 1_000).unwrap(), *data);
+        assert_eq!(
+            store.read_all(&blob_info(data, 64).root(), 1_000).unwrap(),
+            *data
+        );
     }
 }

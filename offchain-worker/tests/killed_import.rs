@@ -20,7 +20,14 @@ fn a_killed_import_leaves_only_whole_blobs() {
     let filler = format!("{{\"filler\": \"{}\"}}", "chasqui ".repeat(3 << 20));
     fs::write(model.join("tokenizer_config.json"), filler).unwrap();
     let undisturbed = dir.path().join("undisturbed");
-    let expected = json(&["model", "import", text(&model), "--blob-dir", text(&undisturbed), "--json"]);
+    let expected = json(&[
+        "model",
+        "import",
+        text(&model),
+        "--blob-dir",
+        text(&undisturbed),
+        "--json",
+    ]);
 
     let blobs = dir.path().join("blobs");
     for milliseconds in [0, 5, 10, 20, 40, 60, 80, 120, 160, 240] {
@@ -37,17 +44,33 @@ fn a_killed_import_leaves_only_whole_blobs() {
         let store = BlobStore::open_dir(&blobs).unwrap();
         for entry in fs::read_dir(&blobs).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "blob") {
-                let root: [u8; 32] = hex::decode(path.file_stem().unwrap().to_str().unwrap()).unwrap().try_into().unwrap();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "blob")
+            {
+                let root: [u8; 32] = hex::decode(path.file_stem().unwrap().to_str().unwrap())
+                    .unwrap()
+                    .try_into()
+                    .unwrap();
                 store.verify(&root.into()).unwrap();
             }
         }
         assert_eq!(fs::read_dir(blobs.join("tmp")).unwrap().count(), 0);
     }
-    let after = json(&["model", "import", text(&model), "--blob-dir", text(&blobs), "--json"]);
+    let after = json(&[
+        "model",
+        "import",
+        text(&model),
+        "--blob-dir",
+        text(&blobs),
+        "--json",
+    ]);
     assert_eq!(after["root"], expected["root"]);
     let store = BlobStore::open_dir(&blobs).unwrap();
-    let root: [u8; 32] = hex::decode(&after["root"].as_str().unwrap()[2..]).unwrap().try_into().unwrap();
+    let root: [u8; 32] = hex::decode(&after["root"].as_str().unwrap()[2..])
+        .unwrap()
+        .try_into()
+        .unwrap();
     for file in Manifest::open(&store, &root.into()).unwrap().files {
         store.verify(&file.root).unwrap();
     }

@@ -31,7 +31,10 @@ fn a_model_survives_the_store() {
         assert_eq!(opened, imported);
         assert!(opened.matches_dir(&copy));
         for file in &opened.files {
-            assert_eq!(fs::read(copy.join(&file.name)).unwrap(), fs::read(golden(name).join(&file.name)).unwrap());
+            assert_eq!(
+                fs::read(copy.join(&file.name)).unwrap(),
+                fs::read(golden(name).join(&file.name)).unwrap()
+            );
         }
         // Files that do not belong to the model change nothing.
         fs::write(copy.join("README.md"), "read me").unwrap();
@@ -63,9 +66,24 @@ fn hostile_manifests_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let blob = store.put_bytes(b"evil", CHUNK_BYTES).unwrap().root();
-    let entry = |name: &str| ManifestEntry { name: name.into(), root: blob, len: 4 };
+    let entry = |name: &str| ManifestEntry {
+        name: name.into(),
+        root: blob,
+        len: 4,
+    };
     let mut hostile: Vec<Vec<ManifestEntry>> = [
-        "../evil", "/etc/evil", "a/b", "..", ".", "", ".hidden", "a\\b", "a\0b", "a b", "ä", "C:evil",
+        "../evil",
+        "/etc/evil",
+        "a/b",
+        "..",
+        ".",
+        "",
+        ".hidden",
+        "a\\b",
+        "a\0b",
+        "a b",
+        "ä",
+        "C:evil",
     ]
     .iter()
     .map(|name| vec![entry(name)])
@@ -76,9 +94,15 @@ fn hostile_manifests_are_refused() {
     hostile.push(Vec::new());
     for files in hostile {
         let manifest = Manifest { files };
-        let root = store.put_bytes(&manifest.encode(), CHUNK_BYTES).unwrap().root();
+        let root = store
+            .put_bytes(&manifest.encode(), CHUNK_BYTES)
+            .unwrap()
+            .root();
         let error = manifest::materialise(&store, &root, &dir.path().join("out")).unwrap_err();
-        assert!(matches!(error, BlobError::Manifest { .. }), "{manifest:?}: {error}");
+        assert!(
+            matches!(error, BlobError::Manifest { .. }),
+            "{manifest:?}: {error}"
+        );
     }
     let error = Manifest::open(&store, &blob).unwrap_err();
     assert!(matches!(error, BlobError::Manifest { .. }), "{error}");
@@ -95,8 +119,17 @@ fn a_manifest_that_lies_gives_no_folder() {
     let blob = store.put_bytes(b"data", CHUNK_BYTES).unwrap().root();
     let out = dir.path().join("out");
     for (root, len) in [(blob, 5), (H256::zero(), 4)] {
-        let manifest = Manifest { files: vec![ManifestEntry { name: "config.json".into(), root, len }] };
-        let root = store.put_bytes(&manifest.encode(), CHUNK_BYTES).unwrap().root();
+        let manifest = Manifest {
+            files: vec![ManifestEntry {
+                name: "config.json".into(),
+                root,
+                len,
+            }],
+        };
+        let root = store
+            .put_bytes(&manifest.encode(), CHUNK_BYTES)
+            .unwrap()
+            .root();
         assert!(manifest::materialise(&store, &root, &out).is_err());
         assert!(!out.exists());
     }
@@ -140,10 +173,17 @@ fn models_are_loaded_once_and_bounded() {
 
     let first = cache.engine(&a).unwrap();
     let loaded: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| cache.engine(&a).unwrap())).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| cache.engine(&a).unwrap()))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
-    assert!(loaded.iter().all(|engine| std::sync::Arc::ptr_eq(engine, &first)));
+    assert!(loaded
+        .iter()
+        .all(|engine| std::sync::Arc::ptr_eq(engine, &first)));
 
     cache.engine(&b).unwrap();
     assert_eq!(cache.len(), 1);
@@ -156,7 +196,11 @@ fn models_are_loaded_once_and_bounded() {
     // A model that is not there is an error each time, until it is.
     assert!(cache.engine(&H256::zero()).is_err());
     store.remove(&b).unwrap();
-    assert!(ModelCache::new(store.clone(), dir.path().join("other"), "cpu", 1).engine(&b).is_err());
+    assert!(
+        ModelCache::new(store.clone(), dir.path().join("other"), "cpu", 1)
+            .engine(&b)
+            .is_err()
+    );
     let said = format!("{:#}", cache.engine(&H256::repeat_byte(1)).unwrap_err());
     assert!(said.contains("0x0101"), "{said}");
 }

@@ -17,13 +17,20 @@ pub fn worker() -> Command {
 
 /// Runs the binary.
 pub fn run(arguments: &[&str]) -> Output {
-    worker().args(arguments).output().expect("the binary starts")
+    worker()
+        .args(arguments)
+        .output()
+        .expect("the binary starts")
 }
 
 /// Runs the binary, which succeeds with one JSON value.
 pub fn json(arguments: &[&str]) -> Value {
     let output = run(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        stderr(&output)
+    );
     serde_json::from_slice(&output.stdout).expect("one JSON value")
 }
 
