@@ -66,7 +66,7 @@ impl Node {
             p2p_port,
             _folder: folder,
         };
-        node.wait("an answer over RPC", |node| {
+        node.wait("answer over RPC", |node| {
             node.try_call("system_health", json!([])).ok()
         });
         node

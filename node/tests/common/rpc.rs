@@ -57,7 +57,7 @@ pub fn call(port: u16, method: &str, params: Value) -> Result<Value, String> {
     let body = request(method, params);
     write!(
         stream,
-        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+        "POST / HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
@@ -82,7 +82,7 @@ impl Subscription {
         let mut stream = connect(port)?;
         write!(
             stream,
-            "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            "GET / HTTP/1.1\r\nHost: localhost:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         )
         .map_err(|error| error.to_string())?;
