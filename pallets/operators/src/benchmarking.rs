@@ -240,6 +240,18 @@ mod benchmarks {
     }
 
     #[benchmark]
+    fn resign_hot_key() {
+        let who = registered::<T>(0);
+        let hot_key: T::AccountId = account("hot", 0, SEED);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(hot_key.clone()));
+
+        assert_eq!(HotKeys::<T>::get(&hot_key), None);
+        assert_eq!(HotKeys::<T>::get(&who), Some(who));
+    }
+
+    #[benchmark]
     fn begin_epoch() {
         #[block]
         {

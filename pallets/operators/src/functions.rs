@@ -198,6 +198,14 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
+    pub(crate) fn do_resign_hot_key(hot_key: T::AccountId) -> DispatchResult {
+        let operator = HotKeys::<T>::get(&hot_key).ok_or(Error::<T>::NotHotKey)?;
+        ensure!(operator != hot_key, Error::<T>::NotHotKey);
+        // No other operator can have named a bonded account as its hot key, so this one is free.
+        let own = operator.clone();
+        Self::do_set_hot_key(operator, own)
+    }
+
     pub(crate) fn do_set_endpoint(operator: T::AccountId, endpoint: Endpoint) -> DispatchResult {
         ensure!(endpoint.is_valid(), Error::<T>::InvalidEndpoint);
         Self::try_mutate(&operator, |record| {

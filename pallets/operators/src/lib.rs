@@ -346,6 +346,8 @@ pub mod pallet {
         AlreadyRegistered,
         /// The account (or the one its key signs for) is no operator.
         NotOperator,
+        /// The account is no operator's hot key, or its own.
+        NotHotKey,
         /// The key signs for another operator, or is another operator.
         HotKeyTaken,
         /// The account is another operator's hot key.
@@ -543,6 +545,16 @@ pub mod pallet {
             Parameters::<T>::put(&params);
             Self::deposit_event(Event::ParamsSet { params });
             Ok(())
+        }
+
+        /// As a hot key: signs for its operator no longer; the bonded account is its own hot key then.
+        ///
+        /// Frees an account that somebody named as a hot key without asking.
+        #[pallet::call_index(13)]
+        #[pallet::weight(T::WeightInfo::resign_hot_key())]
+        pub fn resign_hot_key(origin: OriginFor<T>) -> DispatchResult {
+            let hot_key = ensure_signed(origin)?;
+            Self::do_resign_hot_key(hot_key)
         }
     }
 

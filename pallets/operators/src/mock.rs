@@ -8,7 +8,7 @@ use chasqui_primitives::{
 };
 use frame_support::{
     assert_ok, derive_impl, parameter_types,
-    traits::{fungible::InspectHold, Hooks},
+    traits::{fungible::InspectHold, tokens::imbalance::ResolveTo, Hooks},
 };
 use sp_core::H256;
 use sp_runtime::BuildStorage;
@@ -53,6 +53,7 @@ impl pallet_balances::Config for Test {
     type Balance = Balance;
     type ExistentialDeposit = ExistentialDeposit;
     type AccountStore = System;
+    type DustRemoval = ResolveTo<ReserveAccount, Balances>;
 }
 
 parameter_types! {

@@ -23,6 +23,7 @@ pub trait WeightInfo {
     fn withdraw(c: u32) -> Weight;
     fn unjail() -> Weight;
     fn set_params() -> Weight;
+    fn resign_hot_key() -> Weight;
     fn begin_epoch() -> Weight;
     fn build_indices(n: u32) -> Weight;
     fn prune_indices(n: u32) -> Weight;
@@ -89,6 +90,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 
     fn set_params() -> Weight {
         Weight::from_parts(20_000_000, 1500).saturating_add(T::DbWeight::get().reads_writes(1, 1))
+    }
+
+    fn resign_hot_key() -> Weight {
+        Weight::from_parts(45_000_000, 8000).saturating_add(T::DbWeight::get().reads_writes(4, 3))
     }
 
     fn begin_epoch() -> Weight {
@@ -188,6 +193,11 @@ impl WeightInfo for () {
     fn set_params() -> Weight {
         Weight::from_parts(20_000_000, 1500)
             .saturating_add(ParityDbWeight::get().reads_writes(1, 1))
+    }
+
+    fn resign_hot_key() -> Weight {
+        Weight::from_parts(45_000_000, 8000)
+            .saturating_add(ParityDbWeight::get().reads_writes(4, 3))
     }
 
     fn begin_epoch() -> Weight {

@@ -38,10 +38,10 @@ impl<T: Config> Ledger<T::AccountId> for Pallet<T> {
         }
         totals.pool = totals.pool.saturating_add(split.poc);
         totals.pool_left = totals.pool_left.saturating_add(split.poc);
-        totals.poi_units = totals.poi_units.saturating_add(units);
+        totals.poi_units = totals.poi_units.saturating_add(units.into());
         EpochTotals::<T>::insert(epoch, totals);
         Contributions::<T>::mutate(epoch, executor, |contribution| {
-            contribution.poi_units = contribution.poi_units.saturating_add(units);
+            contribution.poi_units = contribution.poi_units.saturating_add(units.into());
         });
         FundDue::<T>::mutate(|due| *due = due.saturating_add(split.fund));
         ReserveDue::<T>::mutate(|due| *due = due.saturating_add(split.reserve));

@@ -50,7 +50,7 @@ impl Earned {
 )]
 pub struct Contribution {
     /// Units of compute that clients paid for.
-    pub poi_units: u64,
+    pub poi_units: u128,
     /// Points for audits kept.
     pub poc_points: u64,
 }
@@ -83,7 +83,7 @@ pub struct Totals {
     /// Those of them whose share is still in the pool.
     pub points_left: u64,
     /// Units of compute of all operators, without forfeited ones.
-    pub poi_units: u64,
+    pub poi_units: u128,
 }
 
 /// What an operator could claim for one epoch, as view functions tell it.

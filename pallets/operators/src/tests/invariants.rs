@@ -33,6 +33,9 @@ enum Step {
         who: AccountId,
         hot_key: AccountId,
     },
+    ResignHotKey {
+        who: AccountId,
+    },
     Serve {
         who: AccountId,
         model: u8,
@@ -134,6 +137,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(owner, operator)| Step::Approve { owner, operator }),
         2 => (person(), amount()).prop_map(|(who, amount)| Step::BondExtra { who, amount }),
         2 => (person(), person()).prop_map(|(who, hot_key)| Step::SetHotKey { who, hot_key }),
+        1 => person().prop_map(|who| Step::ResignHotKey { who }),
         5 => (person(), 0..4u8).prop_map(|(who, model)| Step::Serve { who, model }),
         2 => (person(), 0..4u8).prop_map(|(who, model)| Step::Unserve { who, model }),
         1 => (person(), 0..200u32).prop_map(|(who, capacity)| Step::SetCapacity { who, capacity }),
@@ -190,6 +194,7 @@ fn perform(step: Step) -> Option<DispatchResult> {
         Step::SetHotKey { who, hot_key } => {
             Some(OperatorsPallet::set_hot_key(signed(who), hot_key))
         }
+        Step::ResignHotKey { who } => Some(OperatorsPallet::resign_hot_key(signed(who))),
         Step::Serve { who, model } => Some(OperatorsPallet::serve(signed(who), root(model))),
         Step::Unserve { who, model } => Some(OperatorsPallet::unserve(signed(who), root(model))),
         Step::SetCapacity { who, capacity } => {
@@ -319,7 +324,11 @@ fn check(issuance: Balance, held_before: &[(AccountId, Balance)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    // 64 cases, or a quarter of PROPTEST_CASES.
+    #![proptest_config({
+        let default = ProptestConfig::default();
+        ProptestConfig { cases: default.cases / 4, ..default }
+    })]
 
     #[test]
     fn random_steps_should_keep_every_invariant(

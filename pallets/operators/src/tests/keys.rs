@@ -88,3 +88,42 @@ fn set_endpoint_should_refuse_strangers_and_bad_urls() {
         );
     });
 }
+
+#[test]
+fn resign_hot_key_should_free_an_account_that_was_named_without_asking() {
+    build_and_execute(|| {
+        // GIVEN an operator that took account 2 for its hot key, so that 2 cannot register
+        let register_with = |who, key| {
+            OperatorsPallet::register(
+                RuntimeOrigin::signed(who),
+                100 * DOT,
+                key,
+                BOTH,
+                1,
+                endpoint(),
+                None,
+            )
+        };
+        assert_ok!(register_with(1, 2));
+        assert_noop!(register_with(2, hot(2)), Error::<Test>::IsHotKey);
+
+        // WHEN account 2 resigns
+        assert_ok!(OperatorsPallet::resign_hot_key(RuntimeOrigin::signed(2)));
+
+        // THEN operator 1 signs for itself, and account 2 is free
+        assert_eq!(HotKeys::<Test>::get(1), Some(1));
+        assert!(happened(Event::HotKeySet {
+            operator: 1,
+            hot_key: 1
+        }));
+        assert_ok!(register_with(2, hot(2)));
+
+        // AND nobody resigns who is no hot key of another
+        for who in [1, 2, 9] {
+            assert_noop!(
+                OperatorsPallet::resign_hot_key(RuntimeOrigin::signed(who)),
+                Error::<Test>::NotHotKey
+            );
+        }
+    });
+}

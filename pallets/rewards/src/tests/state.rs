@@ -21,7 +21,7 @@ fn found(spoil: impl FnOnce()) {
 fn try_state_should_detect_corruption() {
     found(|| FeeShares::<Test>::mutate(|s| s.poc = Perbill::zero()));
     found(|| Liabilities::<Test>::mutate(|sum| *sum += 1));
-    found(|| FundDue::<Test>::kill());
+    found(FundDue::<Test>::kill);
     found(|| {
         let pot = Rewards::pot();
         assert_ok!(Balances::force_set_balance(
