@@ -19,7 +19,8 @@ enum Preset {
 
 /// Writes a corpus of tales, trains a tokenizer and a Llama model on it, and saves the folder.
 ///
-/// The same arguments on the same class of CPU give the same files, whatever --threads is.
+/// The defaults are those of the shipped model. The same arguments on the same class of CPU give
+/// the same files, whatever --threads is.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
@@ -33,10 +34,10 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Optimiser steps.
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 3200)]
     steps: u64,
     /// Sequences in a batch.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 8)]
     batch: usize,
     /// Sequences whose gradient is computed at once; part of what fixes the result.
     #[arg(long, default_value_t = 4)]
@@ -45,10 +46,10 @@ struct Args {
     #[arg(long, default_value_t = 256)]
     seq: usize,
     /// Of the steps, how many of the last ones use sequences of the whole context (512).
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 200)]
     long_steps: u64,
     /// Highest learning rate.
-    #[arg(long, default_value_t = 3e-3)]
+    #[arg(long, default_value_t = 6e-3)]
     lr: f64,
     /// Micro-batches computed at the same time; does not change the result.
     #[arg(long, default_value_t = 2)]
