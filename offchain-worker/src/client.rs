@@ -318,7 +318,10 @@ impl Watcher {
         for event in events.iter() {
             let event = event.context("reading events")?;
             let pallet = event.pallet_name();
-            if !matches!(pallet, "Jobs" | "Audits" | "Rewards" | "Operators") {
+            if !matches!(
+                pallet,
+                "Jobs" | "Audits" | "Rewards" | "Operators" | "TransactionPayment"
+            ) {
                 continue;
             }
             let fields: Composite<()> = event

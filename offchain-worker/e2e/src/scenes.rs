@@ -137,6 +137,14 @@ impl Network {
         )
     }
 
+    /// Public key of a secret URI, `0x…`, as events name accounts.
+    pub fn public_key(&self, key: &str) -> Result<String> {
+        text(
+            &self.worker(&["account", "address", "--key", key, "--json"])?,
+            "publicKey",
+        )
+    }
+
     /// Free and held planck of an account.
     pub fn balance(&self, address: &str) -> Result<(u128, u128)> {
         let value = self.call(&["account", "balance", address])?;
@@ -304,6 +312,15 @@ pub fn check_payouts(payouts: &Value, auditors: u128) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Transaction fees that an account paid during a job, in planck.
+pub fn fees(report: &Value, public_key: &str) -> Result<u128> {
+    events(report, "TransactionPayment", "TransactionFeePaid")
+        .iter()
+        .filter(|fee| fee["who"] == public_key)
+        .map(|fee| planck(&fee["actual_fee"]))
+        .sum()
 }
 
 /// Fields of all events of that name in a job's report.

@@ -10,8 +10,7 @@ use serde_json::{json, Value};
 use std::{
     io::Write,
     path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
-    sync::Arc,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -25,6 +24,9 @@ struct Demo {
     /// Write what happened to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Only open the market: write its address, checkpoint and blob folder to --json, and keep it running.
+    #[arg(long, requires = "json", conflicts_with = "once")]
+    market_only: bool,
     /// What the client asks.
     #[arg(long, default_value = "Once upon a time")]
     prompt: String,
@@ -41,18 +43,17 @@ const CHEATS: [(&str, &str, &str); 3] = [
 const CHEAT_CAPACITY: u32 = 3_000;
 const CHEAT_BOND: &str = "3000";
 
-fn main() -> Result<()> {
-    let demo = Demo::parse();
-    let start = Instant::now();
-    let stop = Arc::new(AtomicBool::new(false));
-    let result = play(&demo, start, &stop);
-    if let Err(error) = &result {
-        eprintln!("demo: {error:#}");
+fn main() -> ExitCode {
+    match play(&Demo::parse(), Instant::now()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    result
 }
 
-fn play(demo: &Demo, start: Instant, stop: &AtomicBool) -> Result<()> {
+fn play(demo: &Demo, start: Instant) -> Result<()> {
     let say = |line: &str| println!("[{:>5.1} s] {line}", start.elapsed().as_secs_f64());
     say("starting a development node");
     let mut network = Network::start(NodeOptions::default())?;
@@ -61,15 +62,19 @@ fn play(demo: &Demo, start: Instant, stop: &AtomicBool) -> Result<()> {
         network.url(),
         network.folder().display()
     ));
-    let outcome = acts(demo, &mut network, &say);
+    let outcome = match demo.market_only {
+        true => market(&mut network, &say),
+        false => acts(demo, &mut network, &say),
+    };
     let report = match outcome {
         Ok(report) => report,
         Err(error) => bail!("{error:#}\n{}", network.logs(25)),
     };
     if let Some(path) = &demo.json {
-        let mut file =
-            std::fs::File::create(path).with_context(|| format!("writing {}", path.display()))?;
-        file.write_all(serde_json::to_string_pretty(&report)?.as_bytes())?;
+        let draft = path.with_extension("part");
+        std::fs::write(&draft, serde_json::to_vec_pretty(&report)?)
+            .and_then(|()| std::fs::rename(&draft, path))
+            .with_context(|| format!("writing {}", path.display()))?;
         say(&format!("report written to {}", path.display()));
     }
     if !demo.once {
@@ -77,7 +82,7 @@ fn play(demo: &Demo, start: Instant, stop: &AtomicBool) -> Result<()> {
             "the network keeps running at {}; Ctrl-C stops it",
             network.url()
         ));
-        while !stop.load(Ordering::Relaxed) {
+        loop {
             std::thread::sleep(Duration::from_millis(500));
             if let Some(code) = network.node.ended() {
                 bail!("the node ended with code {code}");
@@ -85,6 +90,16 @@ fn play(demo: &Demo, start: Instant, stop: &AtomicBool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn market(network: &mut Network, say: &dyn Fn(&str)) -> Result<Value> {
+    let root = network.open_market(&scenes::honest_operators(), &mut |line| say(line))?;
+    Ok(json!({
+        "node": network.url(),
+        "checkpoint": root,
+        "blobs": network.blobs(),
+        "model": scenes::model("chasqui-tales")?,
+    }))
 }
 
 fn acts(demo: &Demo, network: &mut Network, say: &dyn Fn(&str)) -> Result<Value> {
@@ -165,6 +180,12 @@ fn honest(demo: &Demo, network: &Network, root: &str, say: &dyn Fn(&str)) -> Res
     };
     check_payouts(&payouts, auditors)?;
     let after = network.balance(&client)?;
+    let fee = scenes::fees(&report, &network.public_key(CLIENT_KEY)?)?;
+    let paid = planck(&report["paid"])?;
+    ensure!(
+        before.0 - after.0 == paid + fee && after.1 == before.1,
+        "the client paid more than price and fee: {before:?} {after:?}, {paid} + {fee}"
+    );
     say(&format!(
         "job {} settled by {}: {} tokens, audited by {auditors}; receipt verified",
         report["job"],
@@ -187,7 +208,7 @@ fn honest(demo: &Demo, network: &Network, root: &str, say: &dyn Fn(&str)) -> Res
     Ok(json!({
         "report": report,
         "payouts": payouts,
-        "client": { "account": client, "before": pair(before), "after": pair(after) },
+        "client": { "account": client, "before": pair(before), "after": pair(after), "fee": fee.to_string() },
     }))
 }
 
@@ -253,9 +274,10 @@ fn catch(
             "the bond fell by {} planck, the slash says {taken}",
             bonds[index] - bond
         );
+        let fee = scenes::fees(&report, &network.public_key(CLIENT_KEY)?)?;
         ensure!(
-            before.0 - after.0 < planck(&report["escrow"])? && after.1 == before.1,
-            "the client was not refunded: {before:?} {after:?}"
+            before.0 - after.0 == fee && after.1 == before.1,
+            "the client was not refunded: {before:?} {after:?}, fee {fee}"
         );
         let decision = events(&report, "Audits", "CaseClosed")
             .pop()
@@ -271,7 +293,7 @@ fn catch(
             "case": decision,
             "slash": slash,
             "bond": { "before": bonds[index].to_string(), "after": bond.to_string() },
-            "client": { "before": pair(before), "after": pair(after) },
+            "client": { "before": pair(before), "after": pair(after), "fee": fee.to_string() },
         }));
     }
     ensure!(

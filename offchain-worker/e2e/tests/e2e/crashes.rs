@@ -1,0 +1,105 @@
+//! `kill -9`, at the worst moments: after a restart the job and the case still end right.
+
+use crate::{false_alarm::worker_of, Market};
+use anyhow::{bail, ensure, Result};
+use chasqui_e2e::scenes::events;
+use std::time::{Duration, Instant};
+
+/// Waits until one of the workers has ended by itself (its test fault), and says which.
+fn wait_for_crash(market: &mut Market, names: &[&str]) -> Result<usize> {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(90) {
+        for name in names {
+            let index = worker_of(market, name)?;
+            if market.network.workers[index].process.ended().is_some() {
+                return Ok(index);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bail!("none of {names:?} crashed")
+}
+
+pub fn before_commitment(market: &mut Market) -> Result<()> {
+    // GIVEN compute workers that die between computing and committing
+    let names = ["bob", "charlie"];
+    for name in names {
+        let index = worker_of(market, name)?;
+        market
+            .network
+            .restart_worker(index, Some(&["--test-fault", "crash-before-commit"]))?;
+    }
+    // WHEN a job is drawn for one of them, and it is started again
+    let job = market
+        .network
+        .submit(&market.root, "The storm", &["--max-tokens", "8"])?;
+    let crashed = wait_for_crash(market, &names)?;
+    market.network.restart_worker(crashed, Some(&[]))?;
+    // THEN it computes the job again, commits in time, and is paid: nobody else was drawn
+    let report = market.network.watch(job, 120)?;
+    ensure!(
+        report["outcome"] == "settled",
+        "{} {}",
+        report["outcome"],
+        report["reason"]
+    );
+    ensure!(
+        events(&report, "Jobs", "DeadlineMissed").is_empty(),
+        "a deadline was missed"
+    );
+    for name in names {
+        let index = worker_of(market, name)?;
+        market.network.restart_worker(index, Some(&[]))?;
+    }
+    Ok(())
+}
+
+pub fn before_reveal(market: &mut Market) -> Result<()> {
+    // GIVEN an auditor that dies between its commitment and its reveal
+    let index = worker_of(market, "eve")?;
+    market
+        .network
+        .restart_worker(index, Some(&["--test-fault", "crash-before-reveal"]))?;
+    // WHEN a case is opened, and it is started again
+    let job = market.network.submit(
+        &market.root,
+        "The harvest",
+        &["--max-tokens", "8", "--premium"],
+    )?;
+    let crashed = wait_for_crash(market, &["eve"])?;
+    ensure!(crashed == index, "another worker crashed");
+    market.network.restart_worker(index, Some(&[]))?;
+    // THEN it reveals what it had committed to, and the panel closes the case without a redraw
+    let report = market.network.watch(job, 120)?;
+    ensure!(
+        report["outcome"] == "settled",
+        "{} {}",
+        report["outcome"],
+        report["reason"]
+    );
+    ensure!(
+        events(&report, "Audits", "SeatsDismissed").is_empty(),
+        "a seat was dismissed"
+    );
+    Ok(())
+}
+
+pub fn node(market: &mut Market) -> Result<()> {
+    // GIVEN a job on its way
+    let job = market.network.submit(
+        &market.root,
+        "The lake",
+        &["--max-tokens", "8", "--premium"],
+    )?;
+    // WHEN the node is killed and started again on the same data
+    market.network.restart_node()?;
+    // THEN it goes on making blocks, the workers find it again, and the job ends
+    let report = market.network.watch(job, 150)?;
+    ensure!(
+        report["outcome"] == "settled",
+        "{} {}",
+        report["outcome"],
+        report["reason"]
+    );
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! End to end: real node, real workers, one file a behaviour.
+//!
+//! All behaviours share one network, because opening a market takes most of a minute; they run one after another in
+//! the order below, and each leaves the network working. A runner of its own (`libtest-mimic`) stops every process at
+//! the end, also after a failure.
+
+mod bad_input;
+mod cheats;
+mod crashes;
+mod false_alarm;
+mod honest_job;
+mod leaving;
+mod node_trouble;
+
+use anyhow::{Context, Result};
+use chasqui_e2e::{scenes, Network, NodeOptions};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::{
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
+
+/// The shared network and its checkpoint.
+pub struct Market {
+    pub network: Network,
+    pub root: String,
+}
+
+/// One behaviour.
+type Behaviour = fn(&mut Market) -> Result<()>;
+
+const BEHAVIOURS: &[(&str, Behaviour)] = &[
+    (
+        "honest_job::is_computed_audited_and_paid_to_the_planck",
+        honest_job::is_paid,
+    ),
+    (
+        "honest_job::premium_is_always_audited",
+        honest_job::premium_is_audited,
+    ),
+    (
+        "honest_job::the_same_seed_gives_the_same_text",
+        honest_job::is_reproducible,
+    ),
+    (
+        "bad_input::an_unknown_checkpoint_is_refused",
+        bad_input::unknown_checkpoint,
+    ),
+    (
+        "bad_input::token_limits_are_enforced",
+        bad_input::token_limits,
+    ),
+    (
+        "bad_input::a_price_below_cost_is_refused",
+        bad_input::price_below_cost,
+    ),
+    (
+        "bad_input::an_oversized_prompt_is_refused",
+        bad_input::oversized_prompt,
+    ),
+    (
+        "bad_input::a_client_without_funds_is_refused",
+        bad_input::no_funds,
+    ),
+    (
+        "bad_input::a_forged_receipt_does_not_verify",
+        bad_input::forged_receipt,
+    ),
+    (
+        "node_trouble::an_unreachable_node_is_named",
+        node_trouble::unreachable,
+    ),
+    (
+        "node_trouble::another_genesis_is_refused",
+        node_trouble::other_genesis,
+    ),
+    (
+        "leaving::a_bond_stays_while_it_can_be_slashed",
+        leaving::bond_stays,
+    ),
+    (
+        "cheats::each_is_caught_slashed_and_refunded",
+        cheats::are_caught,
+    ),
+    (
+        "cheats::a_withheld_trace_is_false",
+        cheats::withholding_is_caught,
+    ),
+    (
+        "false_alarm::an_overturned_flag_costs_its_author",
+        false_alarm::is_overturned,
+    ),
+    (
+        "crashes::a_worker_killed_before_its_commitment_still_delivers",
+        crashes::before_commitment,
+    ),
+    (
+        "crashes::an_auditor_killed_before_its_reveal_still_reveals",
+        crashes::before_reveal,
+    ),
+    (
+        "crashes::a_killed_node_restarts_clean_and_the_job_ends",
+        crashes::node,
+    ),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let market: Arc<Mutex<Option<Market>>> = Arc::default();
+    let trials = BEHAVIOURS
+        .iter()
+        .map(|(name, behaviour)| {
+            let market = market.clone();
+            Trial::test(*name, move || run(&market, *behaviour))
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // Stops every process.
+    market.lock().unwrap_or_else(|e| e.into_inner()).take();
+    conclusion.exit_code()
+}
+
+fn run(market: &Mutex<Option<Market>>, behaviour: Behaviour) -> Result<(), Failed> {
+    let mut held = market.lock().unwrap_or_else(|e| e.into_inner());
+    let outcome = open(&mut held).and_then(|market| {
+        behaviour(market).with_context(|| format!("logs:\n{}", market.network.logs(25)))
+    });
+    outcome.map_err(|error| Failed::from(format!("{error:#}")))
+}
+
+/// Opens the market for whoever comes first.
+fn open(held: &mut Option<Market>) -> Result<&mut Market> {
+    if held.is_none() {
+        let mut network = Network::start(NodeOptions::default())?;
+        let opened = network.open_market(&scenes::honest_operators(), &mut |_| {});
+        let root = opened.with_context(|| format!("logs:\n{}", network.logs(25)))?;
+        *held = Some(Market { network, root });
+    }
+    held.as_mut().context("no network")
+}
