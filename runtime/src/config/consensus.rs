@@ -47,7 +47,7 @@ impl cumulus_pallet_parachain_system::Config for Runtime {
     type ReservedXcmpWeight = ReservedXcmpWeight;
     type CheckAssociatedRelayNumber =
         cumulus_pallet_parachain_system::RelayNumberMonotonicallyIncreases;
-    type WeightInfo = ();
+    type WeightInfo = cumulus_pallet_parachain_system::weights::SubstrateWeight<Runtime>;
     type ConsensusHook = PacedConsensusHook;
     type RelayParentOffset = ConstU32<RELAY_PARENT_OFFSET>;
     type SchedulingSignatureVerifier = ();
@@ -60,7 +60,7 @@ impl pallet_timestamp::Config for Runtime {
     type OnTimestampSet = Aura;
     // Several blocks may share a slot, so a least distance would only get in the way.
     type MinimumPeriod = ConstU64<0>;
-    type WeightInfo = ();
+    type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
 }
 
 impl pallet_aura::Config for Runtime {
@@ -88,7 +88,7 @@ impl pallet_session::Config for Runtime {
     type SessionHandler = <SessionKeys as sp_runtime::traits::OpaqueKeys>::KeyTypeIdProviders;
     type Keys = SessionKeys;
     type DisablingStrategy = ();
-    type WeightInfo = ();
+    type WeightInfo = pallet_session::weights::SubstrateWeight<Runtime>;
     type Currency = Balances;
     type KeyDeposit = KeyDeposit;
 }
@@ -105,7 +105,7 @@ impl pallet_collator_selection::Config for Runtime {
     type ValidatorId = AccountId;
     type ValidatorIdOf = pallet_collator_selection::IdentityCollator;
     type ValidatorRegistration = Session;
-    type WeightInfo = ();
+    type WeightInfo = pallet_collator_selection::weights::SubstrateWeight<Runtime>;
 }
 
 parameter_types! {

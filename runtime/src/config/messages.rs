@@ -21,6 +21,7 @@ parameter_types! {
 }
 
 /// Refuses every message as unsupported.
+#[cfg_attr(feature = "runtime-benchmarks", allow(dead_code))]
 pub struct RefuseMessages;
 
 impl ProcessMessage for RefuseMessages {
@@ -38,7 +39,7 @@ impl ProcessMessage for RefuseMessages {
 
 impl pallet_message_queue::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
-    type WeightInfo = ();
+    type WeightInfo = pallet_message_queue::weights::SubstrateWeight<Runtime>;
     #[cfg(not(feature = "runtime-benchmarks"))]
     type MessageProcessor = RefuseMessages;
     // The pallet's own benchmarks need messages that succeed.
@@ -52,4 +53,25 @@ impl pallet_message_queue::Config for Runtime {
     type MaxStale = MessageQueueMaxStale;
     type ServiceWeight = MessageQueueServiceWeight;
     type IdleMaxServiceWeight = MessageQueueServiceWeight;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_refused_whoever_sends_them() {
+        for origin in [
+            AggregateMessageOrigin::Parent,
+            AggregateMessageOrigin::Sibling(1.into()),
+        ] {
+            let refusal = RefuseMessages::process_message(
+                b"anything",
+                origin,
+                &mut WeightMeter::new(),
+                &mut [0; 32],
+            );
+            assert_eq!(refusal, Err(ProcessMessageError::Unsupported));
+        }
+    }
 }

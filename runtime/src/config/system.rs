@@ -68,6 +68,7 @@ impl frame_system::Config for Runtime {
     type SS58Prefix = SS58Prefix;
     type OnSetCode = cumulus_pallet_parachain_system::ParachainSetCode<Self>;
     type MaxConsumers = ConstU32<64>;
+    type ExtensionsWeightInfo = frame_system::SubstrateExtensionsWeight<Runtime>;
     type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
     type SingleBlockMigrations = crate::Migrations;
 }
