@@ -9,7 +9,9 @@ use chasqui_primitives::{
     traits::*,
     Balance, CaseId, CheckpointRoot, EpochIndex, NumericProfile, RelayBlockNumber, Role,
 };
-use frame_support::{derive_impl, pallet_prelude::*, parameter_types, storage_alias};
+use frame_support::{
+    derive_impl, pallet_prelude::*, parameter_types, storage_alias, traits::ConstU128,
+};
 use sp_core::{sr25519, Pair, H256};
 use sp_runtime::{
     traits::IdentityLookup, AccountId32, BuildStorage, DispatchError, DispatchResult, Perbill,
@@ -95,7 +97,7 @@ pub fn operator(n: u64) -> AccountId {
 
 /// Key pair that signs for the `n`-th operator.
 pub fn hot_pair(n: u64) -> sr25519::Pair {
-    sr25519::Pair::from_seed(&sp_core::hashing::blake2_256(&n.to_le_bytes()))
+    sr25519::Pair::from_seed(&sp_io::hashing::blake2_256(&n.to_le_bytes()))
 }
 
 /// Account of [`hot_pair`].
@@ -409,7 +411,7 @@ impl FakeRandomness {
     pub fn observe(relay: RelayBlockNumber) {
         RelayNow::put(relay);
         if let Some(due) = (relay + 1).checked_sub(SPAN) {
-            let seed = (due, Entropy::get()).using_encoded(sp_core::hashing::blake2_256);
+            let seed = (due, Entropy::get()).using_encoded(sp_io::hashing::blake2_256);
             Seeds::insert(due, H256(seed));
         }
     }
@@ -445,6 +447,7 @@ pub struct Helper;
 impl pallet_jobs::BenchmarkHelper<AccountId> for Helper {
     fn checkpoint_served_by(executor: &AccountId, hot_key: &AccountId) -> CheckpointRoot {
         let _ = Registry::clear(u32::MAX, None);
+        Terms::insert(CHECKPOINT, terms());
         Registry::insert(executor, registered(hot_key.clone(), 1));
         CHECKPOINT
     }

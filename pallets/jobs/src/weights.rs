@@ -71,11 +71,11 @@ macro_rules! estimates {
         }
         fn draw_executor() -> Weight {
             // Sixty-four candidates at the most are asked whether they are eligible.
-            estimate::<$db>(400, 100_000, 80, 6)
+            estimate::<$db>(400, 60_000, 80, 6)
         }
         fn draw_audit() -> Weight {
             // A panel is drawn out of the checkpoint's electorate.
-            estimate::<$db>(500, 100_000, 80, 20)
+            estimate::<$db>(500, 60_000, 80, 20)
         }
         fn lapse_deadline() -> Weight {
             estimate::<$db>(100, 24_000, 16, 16)
