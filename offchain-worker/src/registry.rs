@@ -105,6 +105,19 @@ pub async fn balance(head: &Head, account: &AccountId32) -> Result<(Balance, Bal
         .unwrap_or_default())
 }
 
+/// What an account has bonded as an operator, in planck.
+pub async fn bond(head: &Head, account: &AccountId32) -> Result<Balance> {
+    use api::runtime_types::{
+        chasqui_runtime::RuntimeHoldReason, pallet_operators::pallet::HoldReason,
+    };
+    let holds = fetch!(head, api::storage().balances().holds(), (*account,));
+    let bonded = holds
+        .into_iter()
+        .flat_map(|holds| holds.0)
+        .find(|hold| matches!(hold.id, RuntimeHoldReason::Operators(HoldReason::Bond)));
+    Ok(bonded.map(|hold| hold.amount).unwrap_or_default())
+}
+
 /// The current epoch.
 pub async fn epoch(head: &Head) -> Result<EpochIndex> {
     let epoch = fetch!(head, api::storage().operators().current_epoch(), ());
@@ -138,7 +151,8 @@ pub async fn operator_json(head: &Head, account: &AccountId32) -> Result<Option<
     ) else {
         return Ok(None);
     };
-    let (free, held) = balance(head, account).await?;
+    let (free, _) = balance(head, account).await?;
+    let bond = bond(head, account).await?;
     let unclaimed = fetch!(
         head,
         api::storage().rewards().unclaimed(),
@@ -163,7 +177,7 @@ pub async fn operator_json(head: &Head, account: &AccountId32) -> Result<Option<
         "hotKey": operator.hot_key.to_string(),
         "status": status,
         "roles": names.iter().filter(|(has, _)| *has).map(|(_, n)| *n).collect::<Vec<_>>().join(","),
-        "bond": held.to_string(),
+        "bond": bond.to_string(),
         "free": free.to_string(),
         "capacity": operator.capacity,
         "reputation": operator.reputation,

@@ -250,7 +250,7 @@ impl AuditLimits {
     pub fn exceeded(&self, statistics: &AuditStatistics) -> Option<HardReason> {
         let tokens = u64::from(statistics.tokens.max(1));
         let mean = statistics.margin_sum_micro.checked_div(tokens).unwrap_or(0);
-        let share = u64::from(statistics.mismatches)
+        let share = u64::from(statistics.mismatches.saturating_sub(FREE_MISMATCHES))
             .saturating_mul(1_000_000)
             .checked_div(tokens)
             .unwrap_or(0);
@@ -272,6 +272,10 @@ impl AuditLimits {
         }
     }
 }
+
+/// Mismatching tokens that never count by their share: one honest near-tie in an output of five tokens is a share of
+/// 20%, and no share limit can tell it from a cheat; its margin can, and is judged all the same.
+pub const FREE_MISMATCHES: u32 = 2;
 
 /// The verdict that statistics deserve.
 pub fn judge(statistics: &AuditStatistics, thresholds: &AuditThresholds) -> Verdict {

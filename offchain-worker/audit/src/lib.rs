@@ -35,6 +35,6 @@ pub use chasqui_primitives::audit::{
 pub use claim::{fingerprint_seed, Commitment, Opening};
 pub use error::{AuditError, Result};
 pub use rastic::{rastic, Rastic};
-pub use replay::{judge_replay, replay, Replay, TokenCheck};
+pub use replay::{replay, Replay, TokenCheck};
 pub use scorer::{Chunked, Position, Scorer};
 pub use trace_file::TraceFile;

@@ -19,7 +19,7 @@
 use std::collections::BTreeSet;
 
 use chasqui_primitives::{
-    audit::{AuditStatistics, AuditThresholds, Verdict},
+    audit::{judge, AuditStatistics, AuditThresholds, Verdict},
     FinishReason,
 };
 use serde::Serialize;
@@ -30,7 +30,7 @@ use crate::{
     claim::{Commitment, Opening},
     error::Result,
     evidence::uniform,
-    replay::{check_without_model, judge_replay, measure, summarise, TokenCheck},
+    replay::{check_without_model, measure, summarise, TokenCheck},
     scorer::Scorer,
 };
 
@@ -112,7 +112,7 @@ pub fn rastic<S: Scorer + ?Sized>(
         (check, token)
     };
     Ok(Rastic {
-        verdict: judge_replay(&statistics, thresholds),
+        verdict: judge(&statistics, thresholds),
         statistics,
         tokens: tokens.into_iter().map(label).collect(),
         fed_tokens: u32::try_from(fed).unwrap_or(u32::MAX),

@@ -18,10 +18,6 @@ use crate::{
     scorer::Scorer,
 };
 
-/// Mismatching tokens that never count by their share: an honest near-tie must not condemn a short output.
-/// Their margins are judged all the same.
-pub const FREE_MISMATCHES: u32 = 2;
-
 /// What a replay found on one output token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TokenCheck {
@@ -87,22 +83,11 @@ pub fn replay<S: Scorer + ?Sized>(
     )?;
     let statistics = summarise(&tokens, thresholds.clip_micro);
     Ok(Replay {
-        verdict: judge_replay(&statistics, thresholds),
+        verdict: judge(&statistics, thresholds),
         statistics,
         evidence: evidence.finish(),
         tokens,
     })
-}
-
-/// The verdict on a replay's statistics: [`judge`], with the first [`FREE_MISMATCHES`] mismatches forgiven in
-/// the mismatch share. One honest near-tie in an output of five tokens is a share of 20%, and no share limit
-/// can tell it from a cheat; its margin can.
-pub fn judge_replay(statistics: &AuditStatistics, thresholds: &AuditThresholds) -> Verdict {
-    let counted = AuditStatistics {
-        mismatches: statistics.mismatches.saturating_sub(FREE_MISMATCHES),
-        ..*statistics
-    };
-    judge(&counted, thresholds)
 }
 
 /// All checks that need no model: what was committed, how it ends, and whether an honest executor could have

@@ -210,7 +210,7 @@ fn a_near_tie_in_a_short_output_is_no_offence() {
         ..Default::default()
     };
     let judge = |tokens, mismatches| {
-        chasqui_audit::judge_replay(&statistics(tokens, mismatches), &thresholds())
+        chasqui_primitives::audit::judge(&statistics(tokens, mismatches), &thresholds())
     };
     assert_eq!(judge(1, 1), Verdict::Valid);
     assert_eq!(judge(5, 2), Verdict::Valid);

@@ -33,7 +33,7 @@ pub enum ChainError {
     #[error("node {url} is not reachable: {reason}; is `chasqui-node` running, and is this its RPC address?")]
     Unreachable { url: String, reason: String },
     /// The node serves another chain than the one this configuration names.
-    #[error("node {url} is on another chain: its genesis is {found}, expected {expected}")]
+    #[error("node {url} is on another chain: its genesis is {found:?}, expected {expected:?}")]
     WrongGenesis {
         url: String,
         expected: H256,

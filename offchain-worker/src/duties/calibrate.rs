@@ -1,7 +1,8 @@
 //! Calibrating a proposed checkpoint: honest pairs on this machine, thresholds for the chain.
 
 use super::{on_device, Worker};
-use anyhow::{bail, Context, Result};
+use crate::view::fetch;
+use anyhow::{bail, ensure, Context, Result};
 use chasqui_audit::{
     calibrate::{calibrate as measure, CalibrationPlan},
     Calibration,
@@ -28,6 +29,8 @@ pub async fn calibrate(worker: &Arc<Worker>, root: CheckpointRoot) -> Result<()>
             .await
             .context("loading the checkpoint")?
     };
+    check_declaration(worker, root, &engine).await?;
+    let _turn = worker.turn().await?;
     let calibration: Calibration = on_device(move || {
         Ok(measure(
             &engine,
@@ -45,6 +48,33 @@ pub async fn calibrate(worker: &Arc<Worker>, root: CheckpointRoot) -> Result<()>
         .context("submitting the calibration")?;
     tracing::info!(checkpoint = ?root, measured = ?calibration.measured,
         seconds = started.elapsed().as_secs_f64(), "checkpoint calibrated");
+    Ok(())
+}
+
+/// A proposer may declare what it likes: a checkpoint whose files say otherwise gets no calibration, and so is never
+/// accepted.
+async fn check_declaration(worker: &Worker, root: CheckpointRoot, engine: &Engine) -> Result<()> {
+    let head = worker.chain.head().await?;
+    let info = fetch!(head, api::storage().checkpoints().registry(), (root,))
+        .context("the checkpoint is not registered any more")?
+        .info;
+    let config = engine.config();
+    let declared = (
+        info.vocabulary as usize,
+        info.context_tokens as usize,
+        info.end_tokens.0,
+    );
+    let found = (
+        config.vocab_size,
+        config.max_position_embeddings,
+        engine.eos_ids().to_vec(),
+    );
+    ensure!(
+        declared.0 == found.0 && declared.1 <= found.1 && declared.2 == found.2,
+        "checkpoint {root:?} declares vocabulary {}, context {} and end tokens {:?}; its files say {}, {} and {:?}: \
+         not calibrated",
+        declared.0, declared.1, declared.2, found.0, found.1, found.2
+    );
     Ok(())
 }
 

@@ -73,6 +73,7 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
         worker.submit(&acknowledge).await.context("acknowledging")?;
     }
     let started = Instant::now();
+    let turn = worker.turn().await?;
     let made = generate(
         engine.clone(),
         ids.clone(),
@@ -80,6 +81,7 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
         prompt_hash,
     )
     .await?;
+    drop(turn);
     worker
         .metrics
         .compute_seconds

@@ -34,30 +34,36 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage) -> Resul
         (Some(job), Some(commitment)) => (job, commitment),
         _ => bail!("case {id} is about job {job_id}, which is gone"),
     };
-    let posted = fetch!(head, api::storage().audits().openings(), (id,)).map(|opening| opening.0);
     let started = Instant::now();
-    let (verdict, evidence) = judge(worker, job, commitment, posted, case.projection_seed).await?;
-    let verdict = match worker.fault {
-        Some(Fault::FalseAlarm) => Verdict::Hard(HardReason::Margin),
-        _ => verdict,
-    };
-    worker
-        .metrics
-        .audit_seconds
-        .observe(started.elapsed().as_secs_f64());
-    worker
-        .metrics
-        .verdicts
-        .with_label_values(&[name(&verdict)])
-        .inc();
     let genesis = worker.chain.genesis();
     let (number, round) = (stage_number(stage), case.round);
-    let stored = StoredVerdict {
-        verdict,
-        evidence,
-        salt: worker.signer.verdict_salt(&genesis, id, number, round),
+    // A verdict of this round on disk may have been committed to already, in a transaction on its way: another one
+    // could not be revealed.
+    let stored = match worker.verdicts.get(id, stage, round) {
+        Some(stored) => stored,
+        None => {
+            let posted = fetch!(head, api::storage().audits().openings(), (id,));
+            let posted = posted.map(|opening| opening.0);
+            let (verdict, evidence) =
+                judge(worker, job, commitment, posted, case.projection_seed).await?;
+            let verdict = match worker.fault {
+                Some(Fault::FalseAlarm) => Verdict::Hard(HardReason::Margin),
+                _ => verdict,
+            };
+            let stored = StoredVerdict {
+                verdict,
+                evidence,
+                salt: worker.signer.verdict_salt(&genesis, id, number, round),
+            };
+            worker.verdicts.put(id, stage, round, &stored)?;
+            let metrics = &worker.metrics;
+            metrics
+                .audit_seconds
+                .observe(started.elapsed().as_secs_f64());
+            metrics.verdicts.with_label_values(&[name(&verdict)]).inc();
+            stored
+        }
     };
-    worker.verdicts.put(id, stage, round, &stored)?;
     let hash = verdict_commitment(
         &genesis,
         id,
@@ -75,7 +81,7 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage) -> Resul
         case = id,
         job = job_id,
         stage = number,
-        ?verdict,
+        verdict = ?stored.verdict,
         seconds = started.elapsed().as_secs_f64(),
         "verdict committed"
     );
@@ -154,21 +160,18 @@ async fn judge(
             return Ok((Verdict::NoModel, none()));
         }
     };
-    let output_ids = match &committed.output {
-        Output::Ids(ids) => ids.to_vec(),
-        Output::Blob(root) => {
-            let bytes = worker.blobs.read_all(root, MAX_OUTPUT_BLOB_BYTES);
-            match bytes
-                .ok()
-                .and_then(|bytes| Vec::<u32>::decode(&mut bytes.as_slice()).ok())
-            {
-                Some(ids) => ids,
-                None => return Ok((Verdict::Withheld, none())),
-            }
-        }
-    };
     let Some(trace) = trace_of(worker, &committed, posted) else {
         return Ok((Verdict::Withheld, none()));
+    };
+    let output_ids = match &committed.output {
+        Output::Ids(ids) => ids.to_vec(),
+        // The trace holds the ids as well: an output blob that is missing hides nothing.
+        Output::Blob(root) => worker
+            .blobs
+            .read_all(root, MAX_OUTPUT_BLOB_BYTES)
+            .ok()
+            .and_then(|bytes| Vec::<u32>::decode(&mut bytes.as_slice()).ok())
+            .unwrap_or_else(|| trace.iter().map(|leaf| leaf.token).collect()),
     };
     let prompt_ids = match prompt::ids(&job.prompt, &engine, &worker.blobs) {
         Ok(ids) => ids,
@@ -177,6 +180,7 @@ async fn judge(
         Err(error) => return Err(error),
     };
     let genesis = worker.chain.genesis();
+    let _turn = worker.turn().await?;
     let found: Replay = on_device(move || {
         let commitment = Commitment {
             genesis,

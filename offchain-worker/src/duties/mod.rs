@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use verdicts::VerdictStore;
 
 pub use find::{find, operator_of};
@@ -78,14 +78,6 @@ impl Duty {
             Duty::Opening { .. } => "opening",
             Duty::Calibrate { .. } => "calibrate",
         }
-    }
-
-    /// Whether it needs a model, and so waits for its turn on the device.
-    fn computes(&self) -> bool {
-        matches!(
-            self,
-            Duty::Compute { .. } | Duty::Commit { .. } | Duty::Calibrate { .. }
-        )
     }
 }
 
@@ -228,10 +220,6 @@ impl Worker {
     }
 
     async fn perform(self: Arc<Self>, duty: Duty, head: Head) -> Result<()> {
-        let _turn = match duty.computes() {
-            true => Some(self.device.acquire().await?),
-            false => None,
-        };
         match duty {
             Duty::Compute { job } => compute::compute(&self, job).await,
             Duty::Commit { case, stage } => judge::commit(&self, case, stage).await,
@@ -239,6 +227,11 @@ impl Worker {
             Duty::Opening { case, job } => judge::post_opening(&self, case, job).await,
             Duty::Calibrate { root } => calibrate::calibrate(&self, root).await,
         }
+    }
+
+    /// Waits for a turn on the device: held while a model computes, never while waiting for the chain.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>> {
+        Ok(self.device.acquire().await?)
     }
 
     /// Submits with the hot key.
