@@ -1,5 +1,12 @@
 //! How jobs end: where the money goes, and what stays readable.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::*;
 use chasqui_primitives::{
     traits::{AuditRecord, Ledger, Operators},

@@ -1,5 +1,12 @@
 //! What the calls do.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::*;
 use alloc::vec::Vec;
 use chasqui_primitives::{

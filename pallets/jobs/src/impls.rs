@@ -1,5 +1,12 @@
 //! What others see of this pallet.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::*;
 use chasqui_primitives::{
     audit::{Decision, Subject},

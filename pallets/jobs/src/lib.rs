@@ -57,15 +57,6 @@
 //! does not fit is served in the next block, nothing is dropped. A deadline binds from its block
 //! on, served or not.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![cfg_attr(
-    not(any(test, feature = "runtime-benchmarks")),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::indexing_slicing,
-        clippy::unwrap_used,
-        clippy::expect_used
-    )
-)]
 
 extern crate alloc;
 

@@ -1,5 +1,12 @@
 //! What happens by itself: draws whose seed has come, and deadlines.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::*;
 use chasqui_primitives::{
     audit::Subject,

@@ -1,5 +1,12 @@
 //! What must hold between any two calls.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use crate::*;
 use alloc::collections::BTreeMap;
 use chasqui_primitives::{Balance, JobId};

@@ -1,5 +1,12 @@
 //! Jobs, their stages and the parameters that govern them.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
 use chasqui_primitives::{
     audit::AuditThresholds, money, receipt::Receipt, sampling::Sampling, trace::TRACE_LEAF_BYTES,
     traits::CheckpointTerms, Balance, CaseId, CheckpointRoot, EpochIndex, FinishReason, JobClass,

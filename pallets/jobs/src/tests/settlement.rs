@@ -27,7 +27,7 @@ fn an_unaudited_job_settles_when_its_window_ends_and_not_before() {
         assert_eq!(Unclaimed::get(operator(n)), split.executor);
         assert_eq!(PaidIn::get(), 190);
         let total = free(&account(ALICE));
-        assert_eq!(before - total, 0 + 190, "before counts what was on hold");
+        assert_eq!(before - total, 190);
         assert_eq!(held(HoldReason::Escrow, ALICE), 0);
         assert_eq!(held(HoldReason::Deposit, ALICE), 0);
         assert_eq!(registered(n).kept, 1);
