@@ -10,7 +10,6 @@
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest};
-use chasqui_primitives::audit::EVIDENCE_DIMS;
 pub use chasqui_primitives::trace::FINGERPRINT_DIMS;
 
 use crate::error::{EngineError, Result};
@@ -121,39 +120,4 @@ pub fn distance(a: &Fingerprint, b: &Fingerprint) -> u32 {
         .zip(b)
         .map(|(x, y)| u32::from(x.abs_diff(*y)))
         .sum()
-}
-
-/// Accumulates an auditor's evidence of having replayed: per dimension the sum over all output
-/// tokens of the hidden state's projections under the panel's seed.
-#[derive(Debug, Clone)]
-pub struct EvidenceBuilder {
-    projector: Projector,
-    sums: Vec<i32>,
-}
-
-impl EvidenceBuilder {
-    /// For states of `width` elements under the panel's `seed`.
-    pub fn new(seed: &[u8; 32], width: usize) -> Self {
-        let count = EVIDENCE_DIMS as usize;
-        Self {
-            projector: Projector::new(seed, count, width),
-            sums: vec![0; count],
-        }
-    }
-
-    /// Adds one output token's hidden state.
-    ///
-    /// # Errors
-    /// As [`Projector::project`].
-    pub fn add(&mut self, hidden: &[f32]) -> Result<()> {
-        for (sum, value) in self.sums.iter_mut().zip(self.projector.project(hidden)?) {
-            *sum = sum.saturating_add(i32::from(value));
-        }
-        Ok(())
-    }
-
-    /// The evidence: [`EVIDENCE_DIMS`] integers.
-    pub fn finish(self) -> Vec<i32> {
-        self.sums
-    }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::cache::KvCache;
 use crate::config::{LlamaConfig, OneOrMany};
 use crate::error::{EngineError, Result};
-use crate::fingerprint::{EvidenceBuilder, Fingerprint, Fingerprinter};
+use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::model::Llama;
 use crate::sampling::{check_sampling, post_noise_margin, sample, Sampling};
 use crate::tokenizer::Tokenizer;
@@ -135,15 +135,6 @@ pub struct ReplayedToken {
     pub margin: f64,
     /// Fingerprint of the auditor's hidden state.
     pub fingerprint: Fingerprint,
-}
-
-/// An auditor's findings on a whole output.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Replay {
-    /// One per output token.
-    pub tokens: Vec<ReplayedToken>,
-    /// Evidence of having replayed, if a panel seed was given.
-    pub evidence: Option<Vec<i32>>,
 }
 
 /// A model ready to run. Shared between threads by reference.
@@ -474,8 +465,8 @@ impl Engine {
     }
 
     /// Replays an output and measures every token: the margin of the claimed token with candidate
-    /// boundaries that may move by `delta` logit units, the fingerprint under `fingerprint_seed`,
-    /// and the evidence under `panel_seed` if there is one.
+    /// boundaries that may move by `delta` logit units, and the fingerprint under
+    /// `fingerprint_seed`. One entry per output token.
     ///
     /// # Errors
     /// As [`Self::replay_with`] and [`post_noise_margin`].
@@ -486,11 +477,9 @@ impl Engine {
         sampling: &Sampling,
         delta: f64,
         fingerprint_seed: &[u8; 32],
-        panel_seed: Option<&[u8; 32]>,
-    ) -> Result<Replay> {
+    ) -> Result<Vec<ReplayedToken>> {
         let width = self.config().hidden_size;
         let fingerprinter = Fingerprinter::new(fingerprint_seed, width);
-        let mut evidence = panel_seed.map(|seed| EvidenceBuilder::new(seed, width));
         let mut tokens = Vec::with_capacity(output_ids.len());
         self.replay_with(prompt_ids, output_ids, |at| {
             tokens.push(ReplayedToken {
@@ -498,15 +487,9 @@ impl Engine {
                 margin: post_noise_margin(at.logits, sampling, at.position, at.token, delta)?,
                 fingerprint: fingerprinter.fingerprint(at.hidden)?,
             });
-            match &mut evidence {
-                Some(evidence) => evidence.add(at.hidden),
-                None => Ok(()),
-            }
+            Ok(())
         })?;
-        Ok(Replay {
-            tokens,
-            evidence: evidence.map(EvidenceBuilder::finish),
-        })
+        Ok(tokens)
     }
 }
 

@@ -33,8 +33,8 @@ pub use config::{Architecture, LlamaConfig, RopeScaling, WeightDtype};
 pub use error::{EngineError, Result};
 pub use fingerprint::Fingerprint;
 pub use generate::{
-    Engine, FinishReason, GenerateRequest, Generation, Replay, Replayed, ReplayedToken, Scores,
-    Timings, TokenEvent,
+    Engine, FinishReason, GenerateRequest, Generation, Replayed, ReplayedToken, Scores, Timings,
+    TokenEvent,
 };
 pub use model::Llama;
 pub use sampling::Sampling;

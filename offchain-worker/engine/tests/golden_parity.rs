@@ -129,17 +129,10 @@ fn cached_decoding_agrees_with_one_pass() {
             .generate(&request, |_| ControlFlow::Continue(()))
             .unwrap();
         let replay = engine
-            .replay(
-                &ids,
-                &generation.output_ids,
-                &sampling,
-                1e-3,
-                &[7; 32],
-                Some(&[9; 32]),
-            )
+            .replay(&ids, &generation.output_ids, &sampling, 1e-3, &[7; 32])
             .unwrap();
-        assert_eq!(replay.tokens.len(), generation.output_ids.len());
-        for (index, token) in replay.tokens.iter().enumerate() {
+        assert_eq!(replay.len(), generation.output_ids.len());
+        for (index, token) in replay.iter().enumerate() {
             assert_eq!(token.expected, generation.output_ids[index], "{name}");
             assert!(token.margin < 1e-3, "{name}: margin {}", token.margin);
             let apart = chasqui_engine::fingerprint::distance(
