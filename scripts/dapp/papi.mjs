@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Buys a completion with PAPI (polkadot-api), without generated types.
+import './lib/node18.mjs';
 import { randomBytes } from 'node:crypto';
 import { metadata as metadataCodec, unifyMetadata } from '@polkadot-api/substrate-bindings';
 import { sr25519CreateDerive } from '@polkadot-labs/hdkd';
 import { DEV_MINI_SECRET, ss58Address } from '@polkadot-labs/hdkd-helpers';
-import { Enum, createClient } from 'polkadot-api';
+import { Enum, InvalidTxError, createClient } from 'polkadot-api';
 import { getPolkadotSigner } from 'polkadot-api/signer';
 import { getWsProvider } from 'polkadot-api/ws';
 import { WebSocket } from 'ws';
@@ -23,6 +24,9 @@ async function refusal(client, block, error) {
   const docs = variants.find((v) => v.name === name)?.docs ?? [];
   return new Error(`${pallet}.${name}: ${docs.join(' ').trim()}`);
 }
+
+/** A transaction that does not get into a block: Invalid.Payment says that the account cannot pay its fee. */
+const invalid = ({ type, value }) => new Error(`the transaction is refused: ${type}${value?.type ? `.${value.type}` : ''}`);
 
 async function buy(client, options) {
   const tokenizer = Tokenizer.load(options.model);
@@ -65,7 +69,9 @@ async function buy(client, options) {
     max_price: maxPrice,
     class: Enum(options.premium ? 'Premium' : 'Standard'),
   });
-  const sent = await call.signAndSubmit(signer);
+  const sent = await call.signAndSubmit(signer).catch((error) => {
+    throw error instanceof InvalidTxError ? invalid(error.error) : error;
+  });
   if (!sent.ok) throw await refusal(client, sent.block.hash, sent.dispatchError);
   const { job, escrow } = sent.events.map((event) => named({ event })).find((e) => e.name === 'Jobs.JobSubmitted').data;
   console.log(`job ${job} in block ${sent.block.number}, up to ${dot(escrow)} on hold`);
