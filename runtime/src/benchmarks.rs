@@ -1,24 +1,41 @@
-//! Which pallets can be benchmarked against this runtime.
+//! Which pallets can be benchmarked against this runtime, and what their benchmarks need of it.
 
 use crate::*;
-use alloc::{string::String, vec::Vec};
-use frame_benchmarking::{
-    add_benchmark, baseline::Pallet as BaselineBench, list_benchmark, BenchmarkBatch,
-    BenchmarkConfig, BenchmarkList,
+use alloc::{string::String, vec, vec::Vec};
+use chasqui_primitives::{
+    audit::{AuditLimits, AuditThresholds, Subject},
+    hash,
+    trace::{encode_trace, trace_root, TraceLeaf, FINGERPRINT_DIMS, TRACE_LEAF_BYTES},
+    CheckpointRoot, EpochIndex, FinishReason, NumericProfile, Roles, DOT,
 };
-use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
+use frame_benchmarking::{
+    account, baseline::Pallet as BaselineBench, BenchmarkBatch, BenchmarkConfig, BenchmarkList,
+};
+use frame_support::{
+    traits::{
+        fungible::Mutate, OnIdle, OnInitialize, StorageInfo, StorageInfoTrait,
+        WhitelistedStorageKeys,
+    },
+    weights::Weight,
+};
 use frame_system_benchmarking::Pallet as SystemBench;
+use sp_core::{sr25519, H256};
+use sp_runtime::MultiSignature;
 
 frame_benchmarking::define_benchmarks!(
     [frame_benchmarking, BaselineBench::<Runtime>]
     [frame_system, SystemBench::<Runtime>]
     [cumulus_pallet_parachain_system, ParachainSystem]
     [cumulus_pallet_weight_reclaim, WeightReclaim]
+    [pallet_audits, Audits]
     [pallet_balances, Balances]
-    [pallet_collator_selection, CollatorSelection]
+    [pallet_checkpoints, Checkpoints]
+    [pallet_jobs, Jobs]
     [pallet_message_queue, MessageQueue]
     [pallet_multisig, Multisig]
+    [pallet_operators, Operators]
     [pallet_proxy, Proxy]
+    [pallet_rewards, Rewards]
     [pallet_sudo, Sudo]
     [pallet_timestamp, Timestamp]
     [pallet_transaction_payment, TransactionPayment]
@@ -41,6 +58,181 @@ impl frame_system_benchmarking::Config for Runtime {
 }
 
 impl frame_benchmarking::baseline::Config for Runtime {}
+
+impl pallet_transaction_payment::BenchmarkConfig for Runtime {}
+
+/// What the benchmarks of Chasqui's pallets need of each other, made with the real pallets.
+pub struct Helper;
+
+/// Validators that serve the checkpoint of a benchmark: more than an electorate needs.
+const VALIDATORS: u32 = 10;
+/// What every operator of a benchmark puts up.
+const BOND: Balance = 10_000 * DOT;
+
+impl Helper {
+    fn root() -> CheckpointRoot {
+        H256::repeat_byte(0xC5)
+    }
+
+    /// An accepted checkpoint with room for the longest prompt and output.
+    fn accepted_checkpoint() -> CheckpointRoot {
+        let limits = AuditLimits {
+            mean_margin_micro: 1,
+            max_margin_micro: 1,
+            mismatch_ppm: 1,
+            fingerprint_milli: 1,
+        };
+        let thresholds = AuditThresholds {
+            boundary_micro: 1,
+            clip_micro: 1,
+            soft: limits,
+            hard: limits,
+            evidence_tau: 1,
+        };
+        let info = pallet_checkpoints::CheckpointInfo {
+            name: vec![b'n'; 64].try_into().expect("at the bound"),
+            parent: None,
+            profile: NumericProfile::F32,
+            vocabulary: 1 << 16,
+            context_tokens: 1 << 16,
+            end_tokens: vec![0; 8].try_into().expect("at the bound"),
+            units_per_prompt_token: 1,
+            units_per_output_token: 1,
+            size_bytes: 1,
+            licence: vec![b'l'; 32].try_into().expect("at the bound"),
+        };
+        let checkpoint = pallet_checkpoints::Checkpoint {
+            info,
+            proposer: None,
+            deposit: 0,
+            status: pallet_checkpoints::Status::Accepted { unit_price: 1 },
+            thresholds: Some(thresholds),
+            proposed_at: 0,
+        };
+        pallet_checkpoints::Registry::<Runtime>::insert(Self::root(), checkpoint);
+        Self::root()
+    }
+
+    /// Registers `who`, unless it is registered already.
+    fn operator(who: &AccountId, hot_key: AccountId, roles: Roles) {
+        if pallet_operators::Operators::<Runtime>::contains_key(who) {
+            return;
+        }
+        Balances::mint_into(who, BOND.saturating_mul(2)).expect("issuance does not overflow");
+        let endpoint = pallet_operators::Endpoint {
+            url: vec![b'u'; 128].try_into().expect("at the bound"),
+            tls_key: [1; 32],
+        };
+        let origin = RuntimeOrigin::signed(who.clone());
+        Operators::register(origin, BOND, hot_key, roles, 100, endpoint, None)
+            .expect("the account is new and funded");
+    }
+
+    fn numbered_validator(index: u32) -> AccountId {
+        let who: AccountId = account("validator", index, 0);
+        let roles = Roles {
+            compute: false,
+            validate: true,
+        };
+        Self::operator(&who, who.clone(), roles);
+        who
+    }
+
+    /// Begins the next epoch and freezes everybody's weights in it.
+    fn freeze_weights() {
+        let epoch = pallet_operators::CurrentEpoch::<Runtime>::get();
+        let length = pallet_operators::Parameters::<Runtime>::get().epoch_blocks;
+        let now = epoch
+            .start
+            .saturating_add(length)
+            .max(System::block_number());
+        System::set_block_number(now);
+        Operators::on_initialize(now);
+        while pallet_operators::Build::<Runtime>::exists() {
+            Operators::on_idle(now, Weight::MAX);
+        }
+    }
+}
+
+impl pallet_operators::BenchmarkHelper for Helper {
+    fn registered_checkpoint() -> CheckpointRoot {
+        Self::accepted_checkpoint()
+    }
+}
+
+impl pallet_checkpoints::BenchmarkHelper<AccountId> for Helper {
+    fn validator(index: u32) -> AccountId {
+        Self::numbered_validator(index)
+    }
+}
+
+impl pallet_rewards::BenchmarkHelper for Helper {
+    fn set_epoch(epoch: EpochIndex) {
+        pallet_operators::CurrentEpoch::<Runtime>::mutate(|current| current.index = epoch);
+    }
+}
+
+impl pallet_jobs::BenchmarkHelper<AccountId> for Helper {
+    fn checkpoint_served_by(executor: &AccountId, hot_key: &AccountId) -> CheckpointRoot {
+        let root = Self::accepted_checkpoint();
+        Self::operator(
+            executor,
+            hot_key.clone(),
+            Roles {
+                compute: true,
+                validate: false,
+            },
+        );
+        let validators = (0..VALIDATORS).map(Self::numbered_validator);
+        for who in validators.chain([executor.clone()]) {
+            Operators::serve(RuntimeOrigin::signed(who), root).expect("it serves nothing yet");
+        }
+        Self::freeze_weights();
+        root
+    }
+}
+
+impl pallet_audits::BenchmarkHelper<AccountId> for Helper {
+    fn validator(index: u32) -> AccountId {
+        Self::numbered_validator(index)
+    }
+
+    fn opening(bytes: u32) -> Option<(AccountId, Subject, Vec<u8>)> {
+        let operator: AccountId = account("executor", 0, 0);
+        Self::operator(
+            &operator,
+            operator.clone(),
+            Roles {
+                compute: true,
+                validate: false,
+            },
+        );
+        let leaf = TraceLeaf {
+            token: 1,
+            fingerprint: [1; FINGERPRINT_DIMS],
+        };
+        let trace = vec![leaf; bytes.div_ceil(TRACE_LEAF_BYTES as u32) as usize];
+        let tokens = trace.iter().map(|leaf| leaf.token).collect::<Vec<_>>();
+        let record = pallet_jobs::CommitmentRecord {
+            prompt: pallet_jobs::PromptFacts {
+                hash: H256::zero(),
+                tokens: 1,
+            },
+            output_hash: hash::output_hash(&Jobs::genesis_hash(), &tokens),
+            output_tokens: tokens.len() as u32,
+            trace_root: trace_root(&trace),
+            finish: FinishReason::Length,
+            price: 1,
+            units: 1,
+            signature: MultiSignature::Sr25519(sr25519::Signature::from_raw([0; 64])),
+            signer: operator.clone(),
+            epoch: 0,
+            committed_at: 0,
+        };
+        pallet_jobs::Commitments::<Runtime>::insert(0, record);
+        Some((operator, Subject::Job(0), encode_trace(&trace)))
+    }
+}
 
 /// The benchmarks there are, and the storage they touch.
 pub fn metadata(extra: bool) -> (Vec<BenchmarkList>, Vec<StorageInfo>) {

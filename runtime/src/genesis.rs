@@ -8,8 +8,8 @@ use crate::{
     config::{RESERVE, STAKING_POT, TRAINING_FUND},
     constants::{consensus::DEV_PARA_ID, money::*},
     AccountId, AuditsConfig, Balance, BalancesConfig, CheckpointsConfig, CollatorSelectionConfig,
-    JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig,
-    RandomnessConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig,
+    JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig, RandomnessConfig,
+    RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;

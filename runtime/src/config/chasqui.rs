@@ -1,11 +1,11 @@
 //! Chasqui's own pallets, tied together through the traits of `chasqui_primitives`.
 
+use super::system::RuntimeBlockWeights;
 use crate::{
     constants::{money::DOT, time::DAYS},
     Audits, Balance, Balances, Checkpoints, Jobs, Operators, Randomness, Rewards, Runtime,
     RuntimeHoldReason,
 };
-use super::system::RuntimeBlockWeights;
 use frame_support::{parameter_types, traits::ConstU32, weights::Weight, PalletId};
 use frame_system::EnsureRoot;
 use parachains_common::{AccountId, BlockNumber};

@@ -1,14 +1,30 @@
 //! Tests of the runtime as a whole, one file a behaviour.
 
+#[cfg(feature = "runtime-benchmarks")]
+mod bench_state;
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarks;
+mod false_outputs;
+mod job_life;
+mod money;
 mod presets;
 mod seeds;
+mod traffic;
+mod view_functions;
+mod world;
 
 use crate::{genesis, Runtime, RuntimeGenesisConfig};
 use sp_io::TestExternalities;
 use sp_runtime::BuildStorage;
+use sp_storage::Storage;
 
 /// State at the genesis of preset `id`.
 fn genesis_of(id: &str) -> TestExternalities {
+    genesis_storage(id).into()
+}
+
+/// What the genesis of preset `id` puts into storage.
+fn genesis_storage(id: &str) -> Storage {
     let mut config = serde_json::to_value(RuntimeGenesisConfig::default()).unwrap();
     let patch = serde_json::from_slice(&genesis::preset(&id.into()).unwrap()).unwrap();
     merge(&mut config, patch);
@@ -16,7 +32,6 @@ fn genesis_of(id: &str) -> TestExternalities {
         .unwrap()
         .build_storage()
         .unwrap()
-        .into()
 }
 
 fn merge(into: &mut serde_json::Value, patch: serde_json::Value) {

@@ -1,6 +1,6 @@
 //! What the presets promise.
 
-use super::genesis_of;
+use super::{genesis_of, world::check_state};
 use crate::{constants::money::*, genesis, pacing, randomness, Balances, Runtime};
 use sp_keyring::Sr25519Keyring;
 
@@ -45,4 +45,15 @@ fn networks_without_relay_chain_declare_it() {
 #[test]
 fn unknown_preset_is_refused() {
     assert!(genesis::preset(&"mainnet".into()).is_none());
+}
+
+#[test]
+fn every_pallets_state_is_sound_from_the_start() {
+    for preset in [genesis::DEVELOPMENT, genesis::LOCAL] {
+        // GIVEN the genesis of a preset
+        genesis_of(preset).execute_with(|| {
+            // THEN what must always hold does, in every pallet
+            check_state();
+        });
+    }
 }

@@ -6,7 +6,6 @@ use crate::{
     Runtime,
 };
 use chasqui_primitives::traits::SeedExpired;
-use frame_support::traits::Get;
 use proptest::prelude::*;
 use sp_core::H256;
 use sp_runtime::BuildStorage;
@@ -33,7 +32,7 @@ fn seed(due: RelayBlockNumber) -> Option<H256> {
 fn seed_exists_once_enough_relay_parents_were_seen() {
     new(4).execute_with(and_try_state(|| {
         // GIVEN three relay parents at or after 10
-        [8, 9, 10, 11, 12].map(observe);
+        let _ = [8, 9, 10, 11, 12].map(observe);
         assert!(seed(8).is_some());
         assert_eq!(seed(10), None);
         // WHEN the fourth comes
@@ -41,7 +40,7 @@ fn seed_exists_once_enough_relay_parents_were_seen() {
         // THEN the seed exists, and later parents do not change it
         let first = seed(10);
         assert!(first.is_some());
-        [14, 15, 16].map(observe);
+        let _ = [14, 15, 16].map(observe);
         assert_eq!(seed(10), first);
         assert_ne!(seed(11), first);
     }));
@@ -59,7 +58,7 @@ fn several_blocks_on_one_relay_parent_count_once() {
         let with_repeat = seed(5);
         assert!(with_repeat.is_some());
         new(2).execute_with(|| {
-            [5, 6].map(observe);
+            let _ = [5, 6].map(observe);
             assert_eq!(seed(5), with_repeat);
         });
     }));
@@ -69,7 +68,7 @@ fn several_blocks_on_one_relay_parent_count_once() {
 fn a_gap_is_bridged_by_the_next_relay_parent() {
     new(2).execute_with(and_try_state(|| {
         // GIVEN a chain that stood still from relay block 3 to 1000
-        [2, 3, 1_000, 1_001].map(observe);
+        let _ = [2, 3, 1_000, 1_001].map(observe);
         // THEN a draw due in between uses the first parent after it
         assert!(seed(500).is_some());
         assert_eq!(seed(500), seed(1_000));
