@@ -77,7 +77,7 @@ pub async fn live_jobs(head: &Head, client: Option<&AccountId32>) -> Result<Vec<
                 .at
                 .storage()
                 .entry(api::storage().jobs().client_jobs())?;
-            let mut items = entry.iter((client.clone(),)).await?;
+            let mut items = entry.iter((*client,)).await?;
             while let Some(item) = items.next().await {
                 ids.push(item?.key()?.decode()?.1);
             }
@@ -263,10 +263,7 @@ impl Watcher {
         job: &JobView,
         committed: CommitmentView,
     ) -> Result<()> {
-        let operator = job
-            .executor
-            .clone()
-            .context("a committed job without executor")?;
+        let operator = job.executor.context("a committed job without executor")?;
         let report = &mut self.report;
         report.prompt_tokens = Some(committed.prompt_tokens);
         report.output_tokens = Some(committed.output_tokens);

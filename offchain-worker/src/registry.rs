@@ -32,7 +32,7 @@ pub async fn register(chain: &Chain, signer: &Signer, with: &Registration) -> Re
     let head = chain.head().await?;
     let mut calls = vec![Call::Operators(OperatorsCall::register {
         bond: with.bond,
-        hot_key: with.hot_key.clone(),
+        hot_key: with.hot_key,
         roles: Static(with.roles),
         capacity: with.capacity,
         endpoint: Endpoint {
@@ -49,7 +49,7 @@ pub async fn register(chain: &Chain, signer: &Signer, with: &Registration) -> Re
     let (free, _) = balance(&head, &with.hot_key).await?;
     if free < with.hot_key_funds && with.hot_key != signer.account() {
         calls.push(Call::Balances(BalancesCall::transfer_keep_alive {
-            dest: with.hot_key.clone().into(),
+            dest: with.hot_key.into(),
             value: with.hot_key_funds.saturating_sub(free),
         }));
     }
@@ -99,7 +99,7 @@ fn write_secret(file: &Path, text: &str) -> Result<()> {
 
 /// Free balance and balance on hold, in planck.
 pub async fn balance(head: &Head, account: &AccountId32) -> Result<(Balance, Balance)> {
-    let info = fetch!(head, api::storage().system().account(), (account.clone(),));
+    let info = fetch!(head, api::storage().system().account(), (*account,));
     Ok(info
         .map(|info| (info.data.free, info.data.reserved))
         .unwrap_or_default())
@@ -147,7 +147,7 @@ pub async fn operator_json(head: &Head, account: &AccountId32) -> Result<Option<
     let Some(operator) = fetch!(
         head,
         api::storage().operators().operators(),
-        (account.clone(),)
+        (*account,)
     ) else {
         return Ok(None);
     };
@@ -156,7 +156,7 @@ pub async fn operator_json(head: &Head, account: &AccountId32) -> Result<Option<
     let unclaimed = fetch!(
         head,
         api::storage().rewards().unclaimed(),
-        (account.clone(),)
+        (*account,)
     );
     let roles = operator.roles.0;
     let names = [(roles.compute, "compute"), (roles.validate, "validate")];
@@ -215,7 +215,7 @@ pub async fn claimable_epochs(head: &Head, operator: &AccountId32) -> Result<Vec
         .at
         .storage()
         .entry(api::storage().rewards().open_epochs())?;
-    let mut items = entry.iter((operator.clone(),)).await?;
+    let mut items = entry.iter((*operator,)).await?;
     let mut epochs: Vec<EpochIndex> = Vec::new();
     while let Some(item) = items.next().await {
         epochs.push(item?.key()?.decode()?.1);

@@ -192,7 +192,7 @@ pub async fn hot_key(head: &Head, operator: &AccountId32) -> Result<Option<Accou
     let record = fetch!(
         head,
         api::storage().operators().operators(),
-        (operator.clone(),)
+        (*operator,)
     );
     Ok(record.map(|record| record.hot_key))
 }

@@ -124,7 +124,7 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
     .context("the price exceeds a balance")?;
     let receipt = Receipt {
         job: id,
-        operator: worker.operator.clone(),
+        operator: worker.operator,
         checkpoint: job.checkpoint,
         prompt_hash,
         prompt_tokens: ids.len() as u32,

@@ -11,16 +11,16 @@ pub async fn operator_of(head: &Head, signer: &AccountId32) -> Result<Option<Acc
     if let Some(operator) = fetch!(
         head,
         api::storage().operators().hot_keys(),
-        (signer.clone(),)
+        (*signer,)
     ) {
         return Ok(Some(operator));
     }
     let own = fetch!(
         head,
         api::storage().operators().operators(),
-        (signer.clone(),)
+        (*signer,)
     );
-    Ok(own.map(|_| signer.clone()))
+    Ok(own.map(|_| *signer))
 }
 
 /// Everything that `operator` owes at this block.
@@ -43,7 +43,7 @@ async fn jobs(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> Re
         .at
         .storage()
         .entry(api::storage().jobs().assignments())?;
-    let mut assigned = entry.iter((operator.clone(),)).await?;
+    let mut assigned = entry.iter((*operator,)).await?;
     let mut ids: Vec<JobId> = Vec::new();
     while let Some(item) = assigned.next().await {
         ids.push(item?.key()?.decode()?.1);
@@ -72,7 +72,7 @@ async fn opening_demanded(head: &Head, case: CaseId) -> Result<bool> {
 async fn audits(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> Result<()> {
     use api::runtime_types::pallet_audits::types::Phase;
     let entry = head.at.storage().entry(api::storage().audits().duties())?;
-    let mut seats = entry.iter((operator.clone(),)).await?;
+    let mut seats = entry.iter((*operator,)).await?;
     let mut cases: Vec<(CaseId, DutyStage)> = Vec::new();
     while let Some(item) = seats.next().await {
         let item = item?;
@@ -93,7 +93,7 @@ async fn audits(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> 
                 .map(|seat| (seat.commitment.is_some(), seat.reveal.is_some()))
                 .unwrap_or((true, true)),
             DutyStage::Two => {
-                let key = (id, operator.clone());
+                let key = (id, *operator);
                 fetch!(head, api::storage().audits().ballots(), key)
                     .map(|ballot| (ballot.commitment.is_some(), ballot.vote.is_some()))
                     .unwrap_or((true, true))
@@ -117,7 +117,7 @@ async fn calibrations(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty
         .at
         .storage()
         .entry(api::storage().checkpoints().calibration_duties())?;
-    let mut owed = entry.iter((operator.clone(),)).await?;
+    let mut owed = entry.iter((*operator,)).await?;
     while let Some(item) = owed.next().await {
         duties.push(Duty::Calibrate {
             root: item?.key()?.decode()?.1,
