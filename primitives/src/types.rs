@@ -24,6 +24,9 @@ pub type CheckpointRoot = H256;
 pub const MAX_INLINE_PROMPT_IDS: u32 = 2_048;
 /// Most bytes of an inline text prompt.
 pub const MAX_INLINE_PROMPT_BYTES: u32 = 8_192;
+/// Tokens that a tokenizer may add to those of a text: beginning and end of sequence, and what marks a turn. The chain
+/// prices a text of `n` bytes as `n` tokens and these.
+pub const TEXT_PROMPT_EXTRA_TOKENS: u32 = 8;
 /// Most token ids of an output stored inline: 8 KiB.
 pub const MAX_INLINE_OUTPUT_IDS: u32 = 2_048;
 /// Largest opening an executor may post on chain (protocol A): 64 KiB.
@@ -88,8 +91,8 @@ pub enum NumericProfile {
     Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub enum Prompt {
-    /// UTF-8 text; tokenized by the checkpoint's tokenizer. A byte-level tokenizer makes at most one token a byte
-    /// (and one for the beginning), which is the bound the chain prices by.
+    /// UTF-8 text; tokenized by the checkpoint's tokenizer. A byte-level tokenizer makes at most one token a byte,
+    /// besides at most [`TEXT_PROMPT_EXTRA_TOKENS`] of its own, which is the bound the chain prices by.
     #[codec(index = 0)]
     Text(BoundedVec<u8, ConstU32<MAX_INLINE_PROMPT_BYTES>>),
     /// Token ids, beginning-of-sequence included.
@@ -104,7 +107,7 @@ impl Prompt {
     /// Most tokens this prompt can have: what the escrow must cover.
     pub fn max_tokens(&self) -> u32 {
         match self {
-            Prompt::Text(bytes) => (bytes.len() as u32).saturating_add(1),
+            Prompt::Text(bytes) => (bytes.len() as u32).saturating_add(TEXT_PROMPT_EXTRA_TOKENS),
             Prompt::Ids(ids) => ids.len() as u32,
             Prompt::Blob { prompt_tokens, .. } => *prompt_tokens,
         }
@@ -194,6 +197,9 @@ pub enum RefundReason {
     Soft,
     #[codec(index = 2)]
     Undecided,
+    /// Another output of the executor was proven false before this one, which nobody had audited, was settled.
+    #[codec(index = 3)]
+    Convicted,
 }
 
 /// Why a job expired.

@@ -89,6 +89,7 @@ impl From<JobOutcome> for Outcome {
                     RefundReason::Hard => "hard",
                     RefundReason::Soft => "soft",
                     RefundReason::Undecided => "undecided",
+                    RefundReason::Convicted => "convicted",
                 },
             },
             JobOutcome::Expired(reason) => Outcome::Expired {

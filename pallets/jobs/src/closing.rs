@@ -43,6 +43,21 @@ impl<T: Config> Pallet<T> {
         }
     }
 
+    /// Ends a job that was accepted without audit: pays it, unless its executor was convicted of
+    /// another lie since. Whoever lied about one output is not believed about those that nobody
+    /// looked at.
+    pub(crate) fn settle_unaudited(id: JobId, job: JobOf<T>) {
+        let tainted = job
+            .executor()
+            .zip(Commitments::<T>::get(id))
+            .is_some_and(|(executor, commitment)| Self::is_tainted(executor, &commitment));
+        if tainted {
+            Self::refund(id, job, RefundReason::Convicted, || ());
+        } else {
+            Self::settle(id, job, None);
+        }
+    }
+
     /// Pays a committed job. `auditors` are those whose verdict let it pass; `None` when it was not
     /// audited.
     pub(crate) fn settle(id: JobId, job: JobOf<T>, auditors: Option<&[T::AccountId]>) {
@@ -141,6 +156,7 @@ impl<T: Config> Pallet<T> {
         ClientJobs::<T>::remove(&job.client, id);
         if let Some(executor) = job.executor() {
             Assignments::<T>::remove(executor, id);
+            Self::unexpose(executor, Self::worst_pay(id, job));
             if job.stage.is_committed() {
                 T::Operators::remove_liability(executor);
             }

@@ -48,6 +48,39 @@ impl<T: Config> Pallet<T> {
         Ok(operator)
     }
 
+    /// Counts a job that `operator` becomes the executor of.
+    pub(crate) fn expose(operator: &T::AccountId, pay: Balance) {
+        Exposures::<T>::mutate(operator, |slot| {
+            let exposure = slot.get_or_insert_default();
+            exposure.jobs = exposure.jobs.saturating_add(1);
+            exposure.pay = exposure.pay.saturating_add(pay);
+        });
+    }
+
+    /// No longer counts a job of `operator`. The last one takes the record with it.
+    pub(crate) fn unexpose(operator: &T::AccountId, pay: Balance) {
+        Exposures::<T>::mutate_exists(operator, |slot| {
+            *slot = slot.take().and_then(|mut exposure| {
+                exposure.jobs = exposure.jobs.saturating_sub(1);
+                exposure.pay = exposure.pay.saturating_sub(pay);
+                (exposure.jobs > 0).then_some(exposure)
+            });
+        });
+    }
+
+    /// The most that a job can cost as it stands, in planck: what counts in its executor's
+    /// [`Exposure`].
+    pub(crate) fn worst_pay(id: JobId, job: &JobOf<T>) -> Balance {
+        Commitments::<T>::get(id).map_or(job.escrow, |commitment| commitment.price)
+    }
+
+    /// Whether the executor was convicted of a lie after it had committed to this job.
+    pub(crate) fn is_tainted(executor: &T::AccountId, commitment: &CommitmentOf<T>) -> bool {
+        Exposures::<T>::get(executor)
+            .and_then(|exposure| exposure.convicted_at)
+            .is_some_and(|convicted_at| commitment.committed_at <= convicted_at)
+    }
+
     /// Fails once `deadline` has come, served or not.
     fn ensure_before(deadline: BlockNumberFor<T>) -> Result<(), Error<T>> {
         ensure!(Self::now() < deadline, Error::<T>::DeadlinePassed);
@@ -95,8 +128,18 @@ impl<T: Config> Pallet<T> {
             sampling.stop_ids.iter().all(known),
             Error::<T>::StopIdOutOfVocabulary
         );
-        if let Prompt::Ids(ids) = prompt {
-            ensure!(ids.iter().all(known), Error::<T>::PromptOutOfVocabulary);
+        match prompt {
+            Prompt::Ids(ids) => {
+                ensure!(ids.iter().all(known), Error::<T>::PromptOutOfVocabulary);
+            }
+            // Otherwise whoever is drawn could neither tokenize nor refuse it without a missed duty.
+            Prompt::Text(bytes) => {
+                ensure!(
+                    core::str::from_utf8(bytes).is_ok(),
+                    Error::<T>::PromptNotUtf8
+                );
+            }
+            Prompt::Blob { .. } => {}
         }
         Ok(())
     }
@@ -259,6 +302,13 @@ impl<T: Config> Pallet<T> {
             reason,
         });
         if missing {
+            let row = MissingPrompts::<T>::mutate(&executor, |row| {
+                *row = row.saturating_add(1);
+                *row
+            });
+            if row > MISSING_PROMPTS_BELIEVED {
+                T::Operators::record_duty(&executor, false);
+            }
             Self::expire(id, job, ExpiryReason::PromptMissing);
         } else {
             T::Operators::record_duty(&executor, false);
@@ -391,6 +441,14 @@ impl<T: Config> Pallet<T> {
         );
 
         T::Operators::add_liability(&executor)?;
+        MissingPrompts::<T>::remove(&executor);
+        Exposures::<T>::mutate(&executor, |slot| {
+            if let Some(exposure) = slot {
+                exposure.pay = exposure
+                    .pay
+                    .saturating_sub(job.escrow.saturating_sub(price));
+            }
+        });
         Self::leave_queues(id, &job);
         // Announced now, so that nobody knew the seed when the answer was fixed.
         let (ticket, due) = Self::announce_draw(id);

@@ -53,6 +53,15 @@ impl<T: Config> Pallet<T> {
         })
     }
 
+    /// From now on nothing that `executor` has committed to so far is paid without an audit.
+    fn convict(executor: &T::AccountId) {
+        Exposures::<T>::mutate(executor, |slot| {
+            if let Some(exposure) = slot {
+                exposure.convicted_at = Some(Self::now());
+            }
+        });
+    }
+
     /// The receipt of a live job that has one, signed.
     pub fn signed_receipt(id: JobId) -> Option<SignedReceipt<T::AccountId>> {
         let job = Jobs::<T>::get(id)?;
@@ -90,6 +99,7 @@ impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
             Decision::Hard(_) => Self::refund(id, job, RefundReason::Hard, || {
                 slash(Offence::FalseResult);
                 T::Ledger::forfeit(&executor);
+                Self::convict(&executor);
                 T::Operators::record_audit(&executor, AuditRecord::Hard);
             }),
             Decision::Soft => Self::refund(id, job, RefundReason::Soft, || {

@@ -29,7 +29,8 @@
 //!
 //! - The **executor** is drawn by weight among those that serve the checkpoint, with a seed that
 //!   did not exist at submission; a client cannot choose it, nor it the client. Whoever could gain
-//!   by cheating on this job even if it were audited for certain is not eligible.
+//!   by cheating on this job and all others that it has in flight, even if it were audited for
+//!   certain, is not eligible: one stake answers for all of them.
 //! - The **commitment** is checked as far as the chain can: hashes and counts of an inline output,
 //!   finish reason, price, signature. Everything else is for auditors.
 //! - The **audit** is drawn with a seed that did not exist at the commitment. A `Premium` job, and
@@ -45,10 +46,11 @@
 //! | settled, unaudited | pays the price | its share of the fee |
 //! | settled after `Valid` | pays the price | half of it, the auditors the other half |
 //! | `Hard` | whole escrow back | slashed, unclaimed revenue forfeited |
+//! | another job of the executor ends `Hard` before this one, unaudited, is settled | whole escrow back | unpaid, not slashed again |
 //! | `Soft` | whole escrow back | unpaid; slashed when soft verdicts repeat |
 //! | `Undecided` | whole escrow back | unpaid |
 //! | no executor, deadlines lapsed | whole escrow back | a missed duty for each that let it lapse |
-//! | prompt missing | escrow less the base fee, which goes to the reserve | nothing |
+//! | prompt missing | escrow less the base fee, which goes to the reserve | a missed duty for each from the third in a row on |
 //!
 //! ## Queues
 //!
@@ -218,6 +220,16 @@ pub mod pallet {
     pub type Assignments<T: Config> =
         StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, JobId, (), OptionQuery>;
 
+    /// What rides on the stake of an operator; absent when it is nobody's executor.
+    #[pallet::storage]
+    pub type Exposures<T: Config> =
+        StorageMap<_, Blake2_128Concat, T::AccountId, Exposure<BlockNumberFor<T>>>;
+
+    /// How many jobs in a row an operator gave back for a missing prompt; absent after it delivered.
+    #[pallet::storage]
+    pub type MissingPrompts<T: Config> =
+        StorageMap<_, Blake2_128Concat, T::AccountId, u32, ValueQuery>;
+
     /// Draws that wait for their seed, by place in the queue. A cancelled job leaves a gap.
     #[pallet::storage]
     pub type Draws<T: Config> = StorageMap<_, Twox64Concat, Ticket, PendingDraw>;
@@ -358,6 +370,8 @@ pub mod pallet {
         CheckpointTakesNoPayment,
         /// There is nothing in the prompt.
         PromptEmpty,
+        /// A prompt of text is not UTF-8: no tokenizer takes it.
+        PromptNotUtf8,
         /// A prompt id is not in the checkpoint's vocabulary.
         PromptOutOfVocabulary,
         /// Prompt and `max_tokens` together exceed the checkpoint's context.
@@ -496,8 +510,8 @@ pub mod pallet {
         }
 
         /// The executor gives the job back. A prompt that is missing ends the job at the client's
-        /// base fee; any other reason is a missed duty, and another executor is drawn. Free when it
-        /// succeeds.
+        /// base fee, and is a missed duty from the third in a row on ([`MISSING_PROMPTS_BELIEVED`]);
+        /// any other reason is a missed duty, and another executor is drawn. Free when it succeeds.
         #[pallet::call_index(3)]
         #[pallet::weight(T::WeightInfo::refuse())]
         pub fn refuse(

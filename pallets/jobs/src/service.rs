@@ -152,13 +152,15 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// With which probability a job of `operator` that pays `pay` must be audited; `None` when no
-    /// probability is enough. `pay` is the whole price: an upper bound of what the executor gets.
-    fn audit_share(operator: &T::AccountId, pay: Balance) -> Option<Perbill> {
+    /// With which probability a job of `operator` must be audited; `None` when no probability is
+    /// enough. One stake answers for all that the operator has in flight, so all of it counts, and
+    /// `extra` for a job that is not its own yet: whole prices, an upper bound of what it gets.
+    fn audit_share(operator: &T::AccountId, extra: Balance) -> Option<Perbill> {
+        let in_flight = Exposures::<T>::get(operator).map_or(0, |exposure| exposure.pay);
         audit_probability(
             T::Operators::reputation(operator),
             Parameters::<T>::get().audit_floor,
-            pay,
+            in_flight.saturating_add(extra),
             T::Cases::seats(),
             T::Operators::slashable(operator, Offence::FalseResult),
             T::Ledger::unclaimed(operator),
@@ -190,6 +192,7 @@ impl<T: Config> Pallet<T> {
         job.stage = Stage::Assigned { deadline };
         Agenda::<T>::insert(deadline, id, ());
         Assignments::<T>::insert(&executor, id, ());
+        Self::expose(&executor, job.escrow);
         Jobs::<T>::insert(id, job);
         Self::deposit_event(Event::ExecutorDrawn {
             job: id,
@@ -205,6 +208,9 @@ impl<T: Config> Pallet<T> {
             log::error!(target: LOG_TARGET, "job {id} has no commitment to audit");
             return;
         };
+        if Self::is_tainted(&executor, &commitment) {
+            return Self::refund(id, job, RefundReason::Convicted, || ());
+        }
         let subseed = id.using_encoded(|subject| {
             let genesis = Self::genesis_hash();
             draw_subseed(tag::DRAW_AUDIT, &genesis, &seed, subject, failed_openings)
@@ -216,7 +222,7 @@ impl<T: Config> Pallet<T> {
         let share = if certain {
             Perbill::one()
         } else {
-            Self::audit_share(&executor, commitment.price).unwrap_or(Perbill::one())
+            Self::audit_share(&executor, 0).unwrap_or(Perbill::one())
         };
         if !bernoulli(&subseed, share) {
             let until = Self::now().saturating_add(Parameters::<T>::get().dispute_blocks);
@@ -266,7 +272,7 @@ impl<T: Config> Pallet<T> {
         };
         match job.stage {
             Stage::Assigned { .. } | Stage::Acknowledged { .. } => Self::lapse(id, job),
-            Stage::Accepted { .. } => Self::settle(id, job, None),
+            Stage::Accepted { .. } => Self::settle_unaudited(id, job),
             stage => log::error!(target: LOG_TARGET, "a deadline of job {id} in {stage:?}"),
         }
     }
@@ -288,6 +294,7 @@ impl<T: Config> Pallet<T> {
         Self::leave_queues(id, &job);
         if let Some(executor) = job.executor() {
             Assignments::<T>::remove(executor, id);
+            Self::unexpose(executor, job.escrow);
         }
         let (ticket, _) = Self::announce_draw(id);
         job.acknowledged = None;

@@ -23,6 +23,7 @@ impl<T: Config> Pallet<T> {
         Self::check_draws()?;
         Self::check_agenda()?;
         Self::check_indices()?;
+        Self::check_exposures()?;
         Self::check_parts()?;
         Self::check_outcomes()?;
         ensure!(Parameters::<T>::get().validate(), "parameters out of range");
@@ -137,6 +138,26 @@ impl<T: Config> Pallet<T> {
             Assignments::<T>::iter().count() as u32 == assigned,
             "an executor's list is too long"
         );
+        Ok(())
+    }
+
+    /// What rides on each operator's stake is exactly what its jobs can cost.
+    fn check_exposures() -> Result<(), TryRuntimeError> {
+        let mut owed = BTreeMap::<T::AccountId, (u32, Balance)>::new();
+        for (id, job) in Jobs::<T>::iter() {
+            if let Some(executor) = job.executor() {
+                let (jobs, pay) = owed.entry(executor.clone()).or_default();
+                *jobs = jobs.saturating_add(1);
+                *pay = pay.saturating_add(Self::worst_pay(id, &job));
+            }
+        }
+        for (who, exposure) in Exposures::<T>::iter() {
+            ensure!(
+                owed.remove(&who) == Some((exposure.jobs, exposure.pay)),
+                "an exposure that is not that of the operator's jobs"
+            );
+        }
+        ensure!(owed.is_empty(), "jobs that ride on nobody's stake");
         Ok(())
     }
 

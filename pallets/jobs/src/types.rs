@@ -23,6 +23,12 @@ pub const MAX_EXECUTORS: u32 = 8;
 /// into one opening on chain, and whoever withheld it could not clear itself.
 pub const MAX_OUTPUT_TOKENS: u32 = MAX_OPENING_BYTES / (TRACE_LEAF_BYTES as u32);
 
+/// How many refusals in a row for a missing prompt are believed: each one after them is a missed
+/// duty, until the operator commits to an answer. A client that serves no blob can make honest
+/// executors refuse, at its base fee each time and without choosing whom; whoever refuses all that it
+/// is drawn for delivers nothing in between.
+pub const MISSING_PROMPTS_BELIEVED: u32 = 2;
+
 /// Where in the draw queue a job waits.
 pub type Ticket = u64;
 
@@ -259,6 +265,31 @@ pub struct SignedReceipt<AccountId> {
     pub signature: MultiSignature,
     /// The executor's hot key when it signed.
     pub signer: AccountId,
+}
+
+/// What rides on an operator's stake at a time.
+#[derive(
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+pub struct Exposure<BlockNumber> {
+    /// Jobs that it is the executor of.
+    pub jobs: u32,
+    /// The most that these can cost together, in planck: the escrow of one without an answer, the
+    /// price of one with an answer.
+    pub pay: Balance,
+    /// When an output of this operator was last proven false. What it committed to up to then and
+    /// nobody audited is refunded.
+    pub convicted_at: Option<BlockNumber>,
 }
 
 /// A draw that waits for its seed. What is drawn follows from the job's stage.

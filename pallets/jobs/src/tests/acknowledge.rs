@@ -115,7 +115,7 @@ fn a_blob_must_be_what_its_client_said() {
 }
 
 #[test]
-fn text_has_at_least_one_token_and_at_most_one_a_byte_and_one() {
+fn text_has_at_least_one_token_and_at_most_one_a_byte_and_eight() {
     build_and_execute(|| {
         let request = Request {
             prompt: text_prompt("abc"),
@@ -127,13 +127,13 @@ fn text_has_at_least_one_token_and_at_most_one_a_byte_and_one() {
             hash: H256::repeat_byte(1),
             tokens,
         };
-        for tokens in [0, 5, u32::MAX] {
+        for tokens in [0, 12, u32::MAX] {
             assert_noop!(
                 acknowledge(id, &signer, count(tokens)),
                 Error::<Test>::PromptCountMismatch
             );
         }
-        assert_ok!(acknowledge(id, &signer, count(4)));
+        assert_ok!(acknowledge(id, &signer, count(11)));
         // AND the commitment must say the same
         let other = spoiled(id, |commitment| commitment.prompt_tokens = 3);
         assert_noop!(commit(id, other), Error::<Test>::PromptHashMismatch);

@@ -3,9 +3,11 @@
 mod acknowledge;
 mod audits;
 mod commit;
+mod convictions;
 mod deadlines;
 mod disputes;
 mod draws;
+mod exposure;
 mod genesis;
 mod invariants;
 mod params;
@@ -161,6 +163,19 @@ fn outcome(id: JobId) -> Option<JobOutcome> {
 /// Number of the operator that has the job.
 fn executor(id: JobId) -> u64 {
     number_of(job(id).executor().expect("assigned"))
+}
+
+/// Only the `n`-th operator has any weight from now on.
+fn only_executor(n: u64) {
+    for other in (0..OPERATORS).filter(|other| *other != n) {
+        Registry::mutate_exists(operator(other), |o| o.as_mut().expect("known").weight = 0);
+    }
+}
+
+fn set_reputation(n: u64, reputation: Perbill) {
+    Registry::mutate_exists(operator(n), |o| {
+        o.as_mut().expect("known").reputation = reputation
+    });
 }
 
 fn registered(n: u64) -> Registered {

@@ -90,6 +90,27 @@ fn an_acknowledged_prompt_cannot_be_missing() {
 }
 
 #[test]
+fn whoever_misses_one_prompt_after_another_misses_duties() {
+    build_and_execute(|| {
+        // GIVEN an executor that has every job, and refuses each for a missing prompt
+        only_executor(0);
+        let refused = || {
+            let request = Request {
+                prompt: blob_prompt(&[1; 100]),
+                ..Default::default()
+            };
+            assert_ok!(refuse(request.assigned(), RefusalReason::PromptMissing));
+            registered(0).missed
+        };
+        // WHEN it does so again and again THEN each from the third on is a missed duty
+        assert_eq!((refused(), refused(), refused(), refused()), (0, 0, 1, 2));
+        // WHEN it delivers once THEN it is believed again
+        Request::default().committed();
+        assert_eq!((refused(), refused(), refused()), (2, 2, 3));
+    });
+}
+
+#[test]
 fn any_other_refusal_is_a_missed_duty_and_another_is_drawn() {
     build_and_execute(|| {
         // GIVEN an assigned job

@@ -38,8 +38,31 @@ fn text_is_priced_by_the_most_tokens_it_can_have() {
             ..Default::default()
         };
         request.submitted();
-        // THEN the escrow covers a token a byte and one for the beginning
-        assert_eq!(held(HoldReason::Escrow, ALICE), (12 + 8 * 4) * UNIT_PRICE);
+        // THEN the escrow covers a token a byte and eight for what a tokenizer adds
+        assert_eq!(held(HoldReason::Escrow, ALICE), (19 + 8 * 4) * UNIT_PRICE);
+    });
+}
+
+#[test]
+fn text_that_no_tokenizer_takes_is_refused() {
+    build_and_execute(|| {
+        // GIVEN bytes that are not UTF-8, with and without good text around them
+        for bytes in [&b"\xff"[..], b"Hello \xc3", b"\xed\xa0\x80"] {
+            let request = Request {
+                prompt: Prompt::Text(bytes.to_vec().try_into().expect("short")),
+                ..Default::default()
+            };
+            // WHEN they are submitted THEN they are refused: whoever were drawn could only miss a duty
+            let before = free(&account(ALICE));
+            assert_noop!(request.send(), Error::<Test>::PromptNotUtf8);
+            assert_eq!(free(&account(ALICE)), before);
+        }
+        // AND text of any script is welcome
+        let request = Request {
+            prompt: text_prompt("¿Maypitaq kanki? \u{1f999}"),
+            ..Default::default()
+        };
+        request.submitted();
     });
 }
 
