@@ -16,12 +16,22 @@ pub fn readme(out: &Path, summary: &Summary) -> String {
     } else {
         "full"
     };
+    let character = match preset {
+        "small" => {
+            "Small and trained for a few steps only, it stands in for the cheaper model that a \
+             dishonest operator might run instead."
+        }
+        _ => {
+            "It writes whole sentences and tales with an end, but does not reliably keep a name \
+             through a tale."
+        }
+    };
     let mut text = format!(
         "---\nlicense: apache-2.0\nlanguage: en\npipeline_tag: text-generation\n---\n\n\
          # {name}\n\n\
          A small language model in the Hugging Face layout, for trying out the network: it tells \
          short tales about runners who carry things from village to village, and knows nothing \
-         else. Its text comes from a grammar in this repository (`offchain-worker/training`), its \
+         else. {character} Its text comes from a grammar in this repository (`offchain-worker/training`), its \
          tokenizer and its weights from the program below.\n\n\
          ```\ncargo run -p chasqui-training --bin chasqui-make-model -- \\\n    --out offchain-worker/models/{name} \
          --size {preset} --seed {} --steps {} \\\n    --batch {} --micro-batch {} --seq {} --long-steps {} --lr {}\n```\n\n",

@@ -34,7 +34,7 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Optimiser steps.
-    #[arg(long, default_value_t = 3200)]
+    #[arg(long, default_value_t = 2200)]
     steps: u64,
     /// Sequences in a batch.
     #[arg(long, default_value_t = 8)]
@@ -49,7 +49,7 @@ struct Args {
     #[arg(long, default_value_t = 200)]
     long_steps: u64,
     /// Highest learning rate.
-    #[arg(long, default_value_t = 6e-3)]
+    #[arg(long, default_value_t = 3e-3)]
     lr: f64,
     /// Micro-batches computed at the same time; does not change the result.
     #[arg(long, default_value_t = 2)]
