@@ -23,6 +23,10 @@ const EXTENSIONS = Object.fromEntries(
   ['AuthorizeCall', 'StorageWeightReclaim'].map((name) => [name, { extrinsic: {}, payload: {} }])
 );
 
+// The library logs lost connections and failed calls on its own; this script reports them once.
+const log = console.error;
+console.error = (...line) => /(API-WS|RPC-CORE):/.test(line.join(' ')) || log(...line);
+
 async function connect(url) {
   const provider = new WsProvider(url, false);
   const unreachable = new Promise((_, reject) => {
@@ -30,14 +34,7 @@ async function connect(url) {
     provider.on('disconnected', () => reject(new Error(`the connection to ${url} was lost`)));
   });
   unreachable.catch(() => {});
-  // The library reports every failed connection on its own; this script reports it once.
-  const { error } = console;
-  console.error = () => {};
-  try {
-    await Promise.race([provider.connect().then(() => provider.isReady), unreachable]);
-  } finally {
-    console.error = error;
-  }
+  await Promise.race([provider.connect().then(() => provider.isReady), unreachable]);
   const api = await ApiPromise.create({ provider, rpc: RPC, signedExtensions: EXTENSIONS, noInitWarn: true, throwOnConnect: true });
   return { api, lost: unreachable };
 }
