@@ -1,5 +1,8 @@
 //! The Chasqui node.
 
+// The errors of `sc-service` and `sc-cli` are large, and are returned once in a node's life.
+#![allow(clippy::result_large_err)]
+
 mod chain_spec;
 mod cli;
 mod command;

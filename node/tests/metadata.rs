@@ -14,7 +14,10 @@ const WRITE: &str = "CHASQUI_WRITE_METADATA";
 fn committed_metadata_is_the_runtimes() {
     // GIVEN the runtime's metadata, in the newest version that clients read, as the WASM has it
     let node = Node::start(&["--dev"]);
-    let answer = node.call("state_call", json!(["Metadata_metadata_at_version", "0x10000000"]));
+    let answer = node.call(
+        "state_call",
+        json!(["Metadata_metadata_at_version", "0x10000000"]),
+    );
     let answer = from_hex(answer.as_str().expect("hexadecimal"));
     let metadata: Vec<u8> = Option::decode(&mut &answer[..])
         .expect("optional bytes")

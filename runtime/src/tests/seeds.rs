@@ -5,7 +5,11 @@ use crate::{
     randomness::{self, Pallet as Randomness, RelayBlockNumber},
     Runtime,
 };
-use chasqui_primitives::traits::SeedExpired;
+use chasqui_primitives::{
+    hash::{tag, tagged_hash},
+    traits::{Randomness as Draws, SeedExpired},
+};
+use cumulus_pallet_parachain_system::LastRelayChainBlockNumber;
 use proptest::prelude::*;
 use sp_core::H256;
 use sp_runtime::BuildStorage;
@@ -87,6 +91,76 @@ fn old_seeds_are_forgotten_and_never_replaced() {
         assert_eq!(Randomness::<Runtime>::seed_at(10), Err(SeedExpired));
         assert!(seed(11).is_some());
         assert_eq!(randomness::Seeds::<Runtime>::iter().count() as u32, kept);
+    }));
+}
+
+/// A block built on relay parent `number`, once its inherent has run.
+fn built_on(number: RelayBlockNumber) {
+    LastRelayChainBlockNumber::<Runtime>::put(number);
+    observe(number);
+}
+
+#[test]
+fn a_draw_announced_before_the_inherent_waits_for_what_nobody_knows() {
+    new(2).execute_with(and_try_state(|| {
+        // GIVEN a chain that stands still from relay block 3 on, longer than the delay of 8
+        built_on(3);
+        // WHEN a hook of its next block announces a draw, and that block is built on relay block
+        // 1000: all that came before is public by then
+        let due = Randomness::<Runtime>::next_due();
+        let decided = || <Randomness<Runtime> as Draws>::seed(due).expect("not forgotten");
+        // THEN nothing up to the delay after 1000 decides it
+        for parent in 1_000..1_009 {
+            built_on(parent);
+            assert_eq!(decided(), None, "at {parent}");
+        }
+        built_on(1_009);
+        assert_eq!(decided(), seed(1_008));
+        assert!(decided().is_some());
+        // AND the view function tells the same
+        assert_eq!(Randomness::<Runtime>::seed(due), decided());
+    }));
+}
+
+#[test]
+fn a_draw_waits_for_the_delay_after_the_next_parent() {
+    new(1).execute_with(and_try_state(|| {
+        // GIVEN a chain on relay parent 10, WHEN a draw is announced and parents follow one by one
+        built_on(10);
+        let due = Randomness::<Runtime>::next_due();
+        let decided = || <Randomness<Runtime> as Draws>::seed(due).expect("not forgotten");
+        for parent in 11..19 {
+            built_on(parent);
+            assert_eq!(decided(), None, "at {parent}");
+        }
+        // THEN the delay counts from the next of them
+        built_on(19);
+        assert_eq!(decided(), seed(19));
+        assert!(decided().is_some());
+    }));
+}
+
+#[test]
+fn a_draw_whose_seed_is_dropped_has_expired() {
+    new(1).execute_with(and_try_state(|| {
+        // GIVEN an announced draw, WHEN more relay parents have passed than are kept
+        built_on(1);
+        let due = Randomness::<Runtime>::next_due();
+        let kept = <Runtime as randomness::Config>::History::get();
+        (2..=kept + 20).for_each(built_on);
+        // THEN it has no seed any more, rather than that of another
+        assert_eq!(<Randomness<Runtime> as Draws>::seed(due), Err(SeedExpired));
+    }));
+}
+
+#[test]
+fn a_seed_is_a_tagged_hash_over_its_parents_outputs() {
+    new(2).execute_with(and_try_state(|| {
+        let _ = [5, 6].map(observe);
+        let genesis = crate::System::block_hash(0);
+        let outputs = vec![[5u8; 32], [6; 32]];
+        let expected = tagged_hash(tag::SEED, &genesis, &(5u32, outputs));
+        assert_eq!(seed(5), Some(expected));
     }));
 }
 
