@@ -39,6 +39,9 @@ const CHEATS: [(&str, &str, &str); 3] = [
     ("trudy", "//Alice//trudy", "truncate"),
 ];
 
+/// Planck of a DOT.
+const DOT: u128 = 10_000_000_000;
+
 /// A cheat is drawn with its weight: capacity and bond that dwarf the honest ones'.
 const CHEAT_CAPACITY: u32 = 3_000;
 const CHEAT_BOND: &str = "3000";
@@ -189,7 +192,7 @@ fn honest(demo: &Demo, network: &Network, root: &str, say: &dyn Fn(&str)) -> Res
     say(&format!(
         "job {} settled by {}: {} tokens, audited by {auditors}; receipt verified",
         report["job"],
-        report["executor"].as_str().unwrap_or("?"),
+        name_of(network, report["executor"].as_str().unwrap_or("?"))?,
         report["outputTokens"]
     ));
     for (who, name) in [
@@ -200,8 +203,8 @@ fn honest(demo: &Demo, network: &Network, root: &str, say: &dyn Fn(&str)) -> Res
         ("reserve", "the reserve"),
     ] {
         say(&format!(
-            "  {:>14} planck to {name}",
-            planck(&payouts[who])?
+            "  {:>14} DOT to {name}",
+            dot(planck(&payouts[who])?)
         ));
     }
     say("  the parts match the shares to the planck");
@@ -283,7 +286,7 @@ fn catch(
             .pop()
             .unwrap_or(Value::Null);
         say(&format!(
-            "job {}: {} caught at '{fault}' ({}), slashed {taken} planck, client refunded",
+            "job {}: {} caught at '{fault}' ({}), slashed {} DOT, client refunded",
             report["job"], operator.name, decision["decision"]
         ));
         caught.push(json!({
@@ -311,9 +314,9 @@ fn claim(network: &Network, operators: &[Operator], say: &dyn Fn(&str)) -> Resul
         let claimed = network.call(&["operator", "claim", "--key", &operator.key])?;
         let after = network.balance(&network.address(&operator.key)?)?;
         say(&format!(
-            "{:>8} claimed {} planck",
+            "{:>8} claimed {} DOT",
             operator.name,
-            claimed["total"].as_str().unwrap_or("0")
+            dot(planck(&claimed["total"])?)
         ));
         claims.push(json!({
             "operator": operator.name,
@@ -323,6 +326,25 @@ fn claim(network: &Network, operators: &[Operator], say: &dyn Fn(&str)) -> Resul
         }));
     }
     Ok(claims)
+}
+
+/// What people call an honest operator.
+fn name_of(network: &Network, address: &str) -> Result<String> {
+    for worker in &network.workers {
+        if network.address(&worker.operator.key)? == address {
+            return Ok(worker.operator.name.clone());
+        }
+    }
+    Ok(address.to_string())
+}
+
+/// Planck as DOT.
+fn dot(planck: u128) -> String {
+    let (whole, fraction) = (planck / DOT, planck % DOT);
+    format!("{whole}.{fraction:010}")
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_string()
 }
 
 /// Prints a completion the way it reads.
