@@ -229,18 +229,32 @@ impl AuditThresholds {
 
     /// The looser of both in every field: how several calibrations become one.
     pub fn worst(&self, other: &Self) -> Self {
+        self.field_by_field(other, u32::max)
+    }
+
+    /// The stricter of both in every field: these thresholds where they are below `ceiling`, else that.
+    pub fn at_most(&self, ceiling: &Self) -> Self {
+        self.field_by_field(ceiling, u32::min)
+    }
+
+    /// Whether no field exceeds that of `ceiling`.
+    pub fn is_within(&self, ceiling: &Self) -> bool {
+        self.at_most(ceiling) == *self
+    }
+
+    fn field_by_field(&self, other: &Self, choose: fn(u32, u32) -> u32) -> Self {
         let limits = |a: &AuditLimits, b: &AuditLimits| AuditLimits {
-            mean_margin_micro: a.mean_margin_micro.max(b.mean_margin_micro),
-            max_margin_micro: a.max_margin_micro.max(b.max_margin_micro),
-            mismatch_ppm: a.mismatch_ppm.max(b.mismatch_ppm),
-            fingerprint_milli: a.fingerprint_milli.max(b.fingerprint_milli),
+            mean_margin_micro: choose(a.mean_margin_micro, b.mean_margin_micro),
+            max_margin_micro: choose(a.max_margin_micro, b.max_margin_micro),
+            mismatch_ppm: choose(a.mismatch_ppm, b.mismatch_ppm),
+            fingerprint_milli: choose(a.fingerprint_milli, b.fingerprint_milli),
         };
         Self {
-            boundary_micro: self.boundary_micro.max(other.boundary_micro),
-            clip_micro: self.clip_micro.max(other.clip_micro),
+            boundary_micro: choose(self.boundary_micro, other.boundary_micro),
+            clip_micro: choose(self.clip_micro, other.clip_micro),
             soft: limits(&self.soft, &other.soft),
             hard: limits(&self.hard, &other.hard),
-            evidence_tau: self.evidence_tau.max(other.evidence_tau),
+            evidence_tau: choose(self.evidence_tau, other.evidence_tau),
         }
     }
 }

@@ -14,9 +14,10 @@ use sp_runtime::{BoundedVec, DispatchError, DispatchResult, Perbill};
 pub trait Randomness {
     /// Number of the latest relay parent.
     fn relay_now() -> RelayBlockNumber;
-    /// The relay block whose seed decides a draw that is announced now.
+    /// Names the seed of a draw that is announced now: nothing before this relay block decides it, and nothing that is
+    /// known in the block that announces it, be it in a call or in a hook.
     fn next_due() -> RelayBlockNumber;
-    /// `seed[due]` once it exists. `Err` when it has left the ring: the draw must be announced again.
+    /// The seed of a draw due at `due` once it exists. `Err` when it has left the ring: the draw must be announced again.
     fn seed(due: RelayBlockNumber) -> Result<Option<H256>, SeedExpired>;
 }
 
@@ -86,20 +87,35 @@ pub trait Operators<AccountId> {
         count: u32,
         eligible: &dyn Fn(&AccountId) -> bool,
     ) -> Vec<AccountId>;
-    /// The electorate of a case about `subject_operator` on `checkpoint`, by the newest frozen weights.
-    fn electorate(checkpoint: &CheckpointRoot, subject_operator: &AccountId) -> Electorate;
-    /// A voter's weight in the electorate frozen at `epoch`; 0 for a stranger and for accounts of the subject's owner.
+    /// Whether one stands behind both accounts: they are the same operator (or sign for it), have one owner, or one is
+    /// the other's owner. Strangers stand for themselves.
+    fn are_related(a: &AccountId, b: &AccountId) -> bool
+    where
+        AccountId: Clone + PartialEq,
+    {
+        let identity = |account: &AccountId| {
+            let operator = Self::by_signer(account).unwrap_or_else(|| account.clone());
+            let owner = Self::owner(&operator).unwrap_or_else(|| operator.clone());
+            (operator, owner)
+        };
+        let ((a, owner_a), (b, owner_b)) = (identity(a), identity(b));
+        a == b || owner_a == owner_b || owner_a == b || owner_b == a
+    }
+    /// The electorate of a case on `checkpoint`, by the newest frozen weights: everybody but those related to one of the
+    /// `parties`, who are the operator whose work is judged, and the client if there is one.
+    fn electorate(checkpoint: &CheckpointRoot, parties: &[AccountId]) -> Electorate;
+    /// A voter's weight in the electorate frozen at `epoch`; 0 for a stranger and for whoever is related to a party.
     fn vote_weight(
         epoch: EpochIndex,
         checkpoint: &CheckpointRoot,
-        subject_operator: &AccountId,
+        parties: &[AccountId],
         voter: &AccountId,
     ) -> u64;
     /// Everybody with a weight in that electorate.
     fn voters(
         epoch: EpochIndex,
         checkpoint: &CheckpointRoot,
-        subject_operator: &AccountId,
+        parties: &[AccountId],
     ) -> Vec<(AccountId, u64)>;
     /// Whether the checkpoint's electorate is large enough for it to take payment (protocol A).
     fn can_take_payment(checkpoint: &CheckpointRoot) -> bool;
@@ -174,6 +190,8 @@ pub struct CaseRequest<AccountId> {
     pub subject: Subject,
     /// Whose work it is.
     pub operator: AccountId,
+    /// Whom it was done for: it wins by one verdict and loses by another, so it never judges.
+    pub client: Option<AccountId>,
     pub checkpoint: CheckpointRoot,
     /// The seed drawn after the commitment: panel and projections come from it.
     pub seed: H256,

@@ -46,6 +46,7 @@ fn open_case<T: Config>(operator: T::AccountId, voters: u32) -> Case<T> {
     let mut case = Case::<T> {
         subject: Subject::Job(0),
         operator,
+        client: None,
         checkpoint: H256::repeat_byte(1),
         evidence_tau: 1_000,
         price: 1,

@@ -102,7 +102,7 @@ impl<T: Config> Pallet<T> {
                 && T::Operators::vote_weight(
                     case.electorate.epoch,
                     &case.checkpoint,
-                    &case.operator,
+                    &case.parties(),
                     who,
                 ) > 0
         };
@@ -155,7 +155,9 @@ impl<T: Config> Pallet<T> {
     }
 
     pub(crate) fn do_open(request: CaseRequest<T::AccountId>) -> Result<CaseId, DispatchError> {
-        let electorate = T::Operators::electorate(&request.checkpoint, &request.operator);
+        let mut parties = alloc::vec![request.operator.clone()];
+        parties.extend(request.client.clone());
+        let electorate = T::Operators::electorate(&request.checkpoint, &parties);
         ensure!(
             electorate.weight > 0 && electorate.voters > 0,
             Error::<T>::EmptyElectorate
@@ -166,6 +168,7 @@ impl<T: Config> Pallet<T> {
         let mut case = Case::<T> {
             subject: request.subject,
             operator: request.operator,
+            client: request.client,
             checkpoint: request.checkpoint,
             evidence_tau: request.evidence_tau,
             price: request.price,

@@ -202,6 +202,13 @@ pub mod pallet {
             operator: T::AccountId,
             until: BlockNumberFor<T>,
         },
+        /// The opening was posted, but several auditors had said independently that it was withheld: they keep their
+        /// liens, and the operator has missed a duty.
+        WithholdingConfirmed {
+            case: CaseId,
+            operator: T::AccountId,
+            claimants: u32,
+        },
         /// The executor posted its opening.
         OpeningPosted { case: CaseId },
         /// The auditors judge anew, with the opening on chain.

@@ -127,10 +127,6 @@ impl World {
     pub fn ended() -> Vec<Ended> {
         Self::with(|world| world.ended.clone())
     }
-
-    fn related(a: AccountId, b: AccountId) -> bool {
-        Self::operator(a).owner == Self::operator(b).owner
-    }
 }
 
 /// Distance from an operator's account to its hot key.
@@ -159,7 +155,7 @@ impl Operators<AccountId> for World {
         Some(operator + HOT)
     }
     fn owner(operator: &AccountId) -> Option<AccountId> {
-        Some(Self::operator(*operator).owner)
+        Self::with(|world| world.operators.get(operator).map(|known| known.owner))
     }
     fn reputation(_: &AccountId) -> Perbill {
         Perbill::zero()
@@ -180,8 +176,8 @@ impl Operators<AccountId> for World {
             .map(|position| index[position].0)
             .collect()
     }
-    fn electorate(checkpoint: &CheckpointRoot, subject: &AccountId) -> Electorate {
-        let voters = Self::voters(7, checkpoint, subject);
+    fn electorate(checkpoint: &CheckpointRoot, parties: &[AccountId]) -> Electorate {
+        let voters = Self::voters(7, checkpoint, parties);
         Electorate {
             epoch: 7,
             weight: voters.iter().map(|(_, weight)| weight).sum(),
@@ -191,20 +187,25 @@ impl Operators<AccountId> for World {
     fn vote_weight(
         epoch: EpochIndex,
         checkpoint: &CheckpointRoot,
-        subject: &AccountId,
+        parties: &[AccountId],
         voter: &AccountId,
     ) -> u64 {
-        Self::voters(epoch, checkpoint, subject)
+        Self::voters(epoch, checkpoint, parties)
             .into_iter()
             .find(|(id, _)| id == voter)
             .map_or(0, |(_, weight)| weight)
     }
-    fn voters(epoch: EpochIndex, _: &CheckpointRoot, subject: &AccountId) -> Vec<(AccountId, u64)> {
+    fn voters(
+        epoch: EpochIndex,
+        _: &CheckpointRoot,
+        parties: &[AccountId],
+    ) -> Vec<(AccountId, u64)> {
         assert_eq!(epoch, 7);
         let operators = Self::with(|world| world.operators.clone());
         operators
             .into_iter()
-            .filter(|(id, operator)| operator.weight > 0 && !Self::related(*id, *subject))
+            .filter(|(_, operator)| operator.weight > 0)
+            .filter(|(id, _)| !parties.iter().any(|party| Self::are_related(party, id)))
             .map(|(id, operator)| (id, operator.weight))
             .collect()
     }
@@ -445,6 +446,7 @@ pub fn request() -> CaseRequest<AccountId> {
     CaseRequest {
         subject: Subject::Job(1),
         operator: EXECUTOR,
+        client: None,
         checkpoint: CHECKPOINT,
         seed: H256::repeat_byte(42),
         evidence_tau: TAU,

@@ -63,8 +63,8 @@ impl<T: Config> Pallet<T> {
                 "an auditor has two seats"
             );
             ensure!(
-                !auditors.contains(&case.operator),
-                "an operator judges itself"
+                case.parties().iter().all(|party| !auditors.contains(party)),
+                "a party judges its own case"
             );
             for flag in &case.flags {
                 ensure!(

@@ -8,6 +8,7 @@
 )]
 
 use crate::Config;
+use alloc::vec::Vec;
 use chasqui_primitives::{
     audit::{Evidence, Stage, Subject, Tally, Verdict},
     traits::Electorate,
@@ -216,6 +217,8 @@ pub struct Case<T: Config> {
     pub subject: Subject,
     /// Whose work is judged.
     pub operator: T::AccountId,
+    /// Whom it was done for.
+    pub client: Option<T::AccountId>,
     pub checkpoint: CheckpointRoot,
     /// Largest evidence distance between honest auditors.
     pub evidence_tau: u32,
@@ -250,6 +253,17 @@ pub struct Case<T: Config> {
     pub reveals: u32,
     /// The block whose agenda names this case.
     pub wake: BlockNumberFor<T>,
+}
+
+impl<T: Config> Case<T> {
+    /// Those who win or lose by the decision: the operator, then the client. Nobody related to them judges.
+    pub fn parties(&self) -> Vec<T::AccountId> {
+        [&self.operator]
+            .into_iter()
+            .chain(&self.client)
+            .cloned()
+            .collect()
+    }
 }
 
 /// What became of all cases so far.

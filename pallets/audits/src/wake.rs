@@ -9,10 +9,10 @@
 
 use crate::{
     machine::{self, Closed, Duty, Facts, Next, Part},
-    Agenda, Ballot, Ballots, Case, Cases, Config, Duties, Event, Openings, Pallet, Parameters,
-    Phase, WeightInfo,
+    Agenda, Ballot, Ballots, Case, Cases, Config, Duties, Event, Flag, Openings, Pallet,
+    Parameters, Phase, WeightInfo,
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 use chasqui_primitives::{
     audit::{self, Decision, HardReason, Stage, Verdict},
     traits::{CaseSubjects, Ledger, Operators, Randomness, SeedExpired},
@@ -221,14 +221,37 @@ impl<T: Config> Pallet<T> {
         case
     }
 
-    /// The opening came: who claimed that it is withheld pays the executor for posting it, and
-    /// those without a decisive verdict judge anew.
+    /// The opening came: those without a decisive verdict judge anew.
+    ///
+    /// A lone auditor who claimed that it was withheld pays the executor for posting it: a claim
+    /// costs the executor up to 64 KiB of a block, and must not be free. Several claimants of
+    /// different owners, or the whole panel, are believed: they keep their liens, and the executor
+    /// has missed a duty. If every claimant paid, an executor could withhold each trace off chain,
+    /// post it whenever it is demanded, and live on the liens of auditors who told the truth.
+    /// Opening on chain is a remedy for a lost message, not a way to serve. In return, two auditors
+    /// who collude can make an honest executor post, and have it counted as one missed duty, which
+    /// the duty test forgives.
     fn judge_anew(id: CaseId, mut case: Case<T>) -> Case<T> {
         let (claims, flags): (Vec<_>, Vec<_>) =
             case.flags.iter().cloned().partition(|flag| flag.withheld);
         case.flags.retain(|flag| flags.contains(flag));
-        for claim in claims {
-            Self::forfeit(id, &claim.auditor, claim.lien, &[case.operator.clone()]);
+        let claimants = Self::independent_claimants(id, &case, &claims);
+        let whole_panel = case.stage == Stage::One
+            && case
+                .seats
+                .iter()
+                .all(|seat| matches!(seat.reveal, Some((Verdict::Withheld, _))));
+        if claimants > 1 || whole_panel {
+            T::Operators::record_duty(&case.operator, false);
+            Self::deposit_event(Event::WithholdingConfirmed {
+                case: id,
+                operator: case.operator.clone(),
+                claimants,
+            });
+        } else {
+            for claim in claims {
+                Self::forfeit(id, &claim.auditor, claim.lien, &[case.operator.clone()]);
+            }
         }
         match case.stage {
             Stage::One => {
@@ -249,6 +272,21 @@ impl<T: Config> Pallet<T> {
         case
     }
 
+    /// Owners of those who said that the opening is withheld: by a flag, or by a vote that stands.
+    fn independent_claimants(id: CaseId, case: &Case<T>, claims: &[Flag<T::AccountId>]) -> u32 {
+        let votes = (case.stage == Stage::Two).then(|| Ballots::<T>::iter_prefix(id));
+        let by_vote = votes.into_iter().flatten().filter_map(|(voter, ballot)| {
+            matches!(ballot.vote?.verdict, Verdict::Withheld).then_some(voter)
+        });
+        let owners: BTreeSet<T::AccountId> = claims
+            .iter()
+            .map(|claim| claim.auditor.clone())
+            .chain(by_vote)
+            .map(|auditor| T::Operators::owner(&auditor).unwrap_or(auditor))
+            .collect();
+        owners.len() as u32
+    }
+
     fn extend(id: CaseId, mut case: Case<T>) -> Case<T> {
         case.history.extended = true;
         Self::begin_vote_round(id, &mut case);
@@ -263,7 +301,7 @@ impl<T: Config> Pallet<T> {
 
     /// Opens the ballots of the electorate that was frozen when the case opened.
     pub(crate) fn enter_stage_two(id: CaseId, case: Case<T>) {
-        let voters = T::Operators::voters(case.electorate.epoch, &case.checkpoint, &case.operator);
+        let voters = T::Operators::voters(case.electorate.epoch, &case.checkpoint, &case.parties());
         Self::open_vote(id, case, voters);
     }
 

@@ -9,7 +9,7 @@
 
 use crate::{
     with_margin, Agenda, Calibration, CalibrationDuties, CalibrationPhase, CalibrationSeat,
-    Calibrations, Config, Error, Event, Pallet, Parameters, Registry, Status, WeightInfo,
+    Calibrations, Config, Error, Event, Pallet, Parameters, Params, Registry, Status, WeightInfo,
 };
 use alloc::vec::Vec;
 use chasqui_primitives::{
@@ -87,7 +87,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Draws the validators that are still wanted, out of those that serve the checkpoint, none of
-    /// them the proposer's. Fewer, when there are no more: another round follows, soon when there is
+    /// them related to the proposer. Fewer, when there are no more: another round follows, soon when there is
     /// nobody to wait for.
     fn draw_calibrators(root: CheckpointRoot, mut calibration: Calibration<T>, seed: &H256) {
         let proposer = Registry::<T>::get(root).and_then(|checkpoint| checkpoint.proposer);
@@ -105,10 +105,8 @@ impl<T: Config> Pallet<T> {
         let eligible = |who: &T::AccountId| {
             let is_proposers = proposer
                 .as_ref()
-                .is_some_and(|proposer| T::Operators::owner(who).as_ref() == Some(proposer));
-            !is_proposers
-                && proposer.as_ref() != Some(who)
-                && !seats.iter().any(|seat| seat.validator == *who)
+                .is_some_and(|proposer| T::Operators::are_related(proposer, who));
+            !is_proposers && !seats.iter().any(|seat| seat.validator == *who)
         };
         let drawn = T::Operators::draw(Role::Validate, &root, &subseed, missing, &eligible);
         let mut validators = Vec::new();
@@ -187,14 +185,19 @@ impl<T: Config> Pallet<T> {
             thresholds.is_consistent(),
             Error::<T>::InconsistentThresholds
         );
+        let Params {
+            margin_percent,
+            ceiling,
+            ..
+        } = Parameters::<T>::get();
+        ensure!(thresholds.is_within(&ceiling), Error::<T>::BeyondCeiling);
         seat.thresholds = Some(thresholds);
         CalibrationDuties::<T>::remove(&validator, root);
         T::Operators::record_duty(&validator, true);
         Self::deposit_event(Event::CalibrationSubmitted { root, validator });
         match calibration.worst() {
             Some(worst) if calibration.submitted() >= calibration.wanted => {
-                let margin = Parameters::<T>::get().margin_percent;
-                let thresholds = with_margin(&worst, margin);
+                let thresholds = with_margin(&worst, margin_percent).at_most(&ceiling);
                 Self::unschedule(root, &calibration);
                 Calibrations::<T>::remove(root);
                 checkpoint.status = Status::Calibrated;

@@ -157,6 +157,7 @@ pub mod pallet {
                 assert!(
                     entry.info.is_valid()
                         && entry.thresholds.is_consistent()
+                        && entry.thresholds.is_within(&self.params.ceiling)
                         && entry.unit_price > 0,
                     "a checkpoint of genesis is not valid: {:?}",
                     entry.root
@@ -259,6 +260,8 @@ pub mod pallet {
         AlreadySubmitted,
         /// The hard limits are stricter than the soft ones, or margins are clipped at zero.
         InconsistentThresholds,
+        /// A threshold is above the ceiling that the parameters set.
+        BeyondCeiling,
         /// A parameter is out of its range.
         InvalidParams,
     }

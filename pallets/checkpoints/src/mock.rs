@@ -152,13 +152,13 @@ impl Operators<AccountId> for World {
             .map(|position| index[position].0)
             .collect()
     }
-    fn electorate(_: &CheckpointRoot, _: &AccountId) -> Electorate {
+    fn electorate(_: &CheckpointRoot, _: &[AccountId]) -> Electorate {
         Electorate::default()
     }
-    fn vote_weight(_: EpochIndex, _: &CheckpointRoot, _: &AccountId, _: &AccountId) -> u64 {
+    fn vote_weight(_: EpochIndex, _: &CheckpointRoot, _: &[AccountId], _: &AccountId) -> u64 {
         0
     }
-    fn voters(_: EpochIndex, _: &CheckpointRoot, _: &AccountId) -> Vec<(AccountId, u64)> {
+    fn voters(_: EpochIndex, _: &CheckpointRoot, _: &[AccountId]) -> Vec<(AccountId, u64)> {
         Vec::new()
     }
     fn can_take_payment(_: &CheckpointRoot) -> bool {
@@ -236,6 +236,7 @@ pub fn params() -> Params {
         margin_percent: 50,
         calibrate_blocks: 10,
         max_rounds: 4,
+        ..Default::default()
     }
 }
 

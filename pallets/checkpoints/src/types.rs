@@ -206,7 +206,29 @@ pub struct Params {
     pub calibrate_blocks: u32,
     /// A calibration stalls after so many times [`Params::calibrate_blocks`].
     pub max_rounds: u32,
+    /// What no thresholds exceed, whatever anybody measured: the worst calibration holds in every field, so without this
+    /// a single dishonest calibrator could make a checkpoint's audits toothless.
+    pub ceiling: AuditThresholds,
 }
+
+/// The default of [`Params::ceiling`]: far above what honest calibrations give, far below what a false output shows.
+pub const CEILING: AuditThresholds = AuditThresholds {
+    boundary_micro: 50_000,
+    clip_micro: 4_000_000,
+    soft: AuditLimits {
+        mean_margin_micro: 50_000,
+        max_margin_micro: 500_000,
+        mismatch_ppm: 100_000,
+        fingerprint_milli: 40_000,
+    },
+    hard: AuditLimits {
+        mean_margin_micro: 200_000,
+        max_margin_micro: 2_000_000,
+        mismatch_ppm: 300_000,
+        fingerprint_milli: 160_000,
+    },
+    evidence_tau: 4_096,
+};
 
 impl Default for Params {
     fn default() -> Self {
@@ -215,6 +237,7 @@ impl Default for Params {
             margin_percent: 25,
             calibrate_blocks: 600,
             max_rounds: 10,
+            ceiling: CEILING,
         }
     }
 }
@@ -239,6 +262,7 @@ impl Params {
             && self.margin_percent <= Self::MAX_MARGIN_PERCENT
             && (1..=100_800).contains(&self.calibrate_blocks)
             && (1..=1_000).contains(&self.max_rounds)
+            && self.ceiling.is_consistent()
     }
 }
 

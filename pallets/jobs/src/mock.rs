@@ -193,6 +193,9 @@ pub type Forfeited = StorageValue<Fakes, Balance, ValueQuery>;
 /// Open cases: about what, whose work, of which epoch.
 #[storage_alias]
 pub type OpenCases = StorageMap<Fakes, Twox64Concat, CaseId, (Subject, AccountId, H256, u32)>;
+/// For whom the work of a case was done.
+#[storage_alias]
+pub type Clients = StorageMap<Fakes, Twox64Concat, CaseId, AccountId>;
 #[storage_alias]
 pub type NextCase = StorageValue<Fakes, CaseId, ValueQuery>;
 /// Cases that lock the revenue of an operator's epoch.
@@ -254,13 +257,13 @@ impl Operators<AccountId> for FakeOperators {
             .map(|position| index[position].0.clone())
             .collect()
     }
-    fn electorate(_: &CheckpointRoot, _: &AccountId) -> Electorate {
+    fn electorate(_: &CheckpointRoot, _: &[AccountId]) -> Electorate {
         Electorate::default()
     }
-    fn vote_weight(_: EpochIndex, _: &CheckpointRoot, _: &AccountId, _: &AccountId) -> u64 {
+    fn vote_weight(_: EpochIndex, _: &CheckpointRoot, _: &[AccountId], _: &AccountId) -> u64 {
         0
     }
-    fn voters(_: EpochIndex, _: &CheckpointRoot, _: &AccountId) -> Vec<(AccountId, u64)> {
+    fn voters(_: EpochIndex, _: &CheckpointRoot, _: &[AccountId]) -> Vec<(AccountId, u64)> {
         vec![]
     }
     fn can_take_payment(checkpoint: &CheckpointRoot) -> bool {
@@ -381,10 +384,12 @@ impl Cases<AccountId> for FakeCases {
         let CaseRequest {
             subject,
             operator,
+            client,
             seed,
             evidence_tau,
             ..
         } = request;
+        Clients::insert(case, client.expect("jobs have clients"));
         OpenCases::insert(case, (subject, operator, seed, evidence_tau));
         // After the write, so that a failure shows whether it is rolled back.
         frame_support::ensure!(!NoElectorate::get(), DispatchError::Other("no electorate"));

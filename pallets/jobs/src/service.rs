@@ -234,6 +234,7 @@ impl<T: Config> Pallet<T> {
         let request = CaseRequest {
             subject: Subject::Job(id),
             operator: executor.clone(),
+            client: Some(job.client.clone()),
             checkpoint: job.checkpoint,
             seed,
             evidence_tau: job.thresholds().evidence_tau,

@@ -276,7 +276,7 @@ mod benchmarks {
             Pallet::<T>::build_indices(n.saturating_add(1));
         }
         assert_eq!(BuiltEpoch::<T>::get(), Some(1));
-        let weight = Pallet::<T>::electorate(&checkpoint(0), &account("nobody", 0, SEED)).weight;
+        let weight = Pallet::<T>::electorate(&checkpoint(0), &[account("nobody", 0, SEED)]).weight;
         assert_eq!(weight, u64::from(n));
     }
 

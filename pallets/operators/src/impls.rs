@@ -17,25 +17,23 @@ use sp_core::H256;
 use sp_runtime::Perbill;
 
 impl<T: Config> Pallet<T> {
-    /// Everybody related to the subject of a case, itself included.
-    fn relatives(subject: &T::AccountId) -> BTreeSet<T::AccountId> {
-        let owner = Operators::<T>::get(subject)
-            .map(|record| record.owner)
-            .unwrap_or_else(|| subject.clone());
+    /// Everybody related to an account, itself included.
+    fn relatives(account: &T::AccountId) -> BTreeSet<T::AccountId> {
+        let (operator, owner) = Self::identity(account);
         let mut relatives: BTreeSet<_> = OperatorsOfOwner::<T>::iter_key_prefix(&owner).collect();
-        relatives.extend(OperatorsOfOwner::<T>::iter_key_prefix(subject));
-        relatives.insert(subject.clone());
+        relatives.extend(OperatorsOfOwner::<T>::iter_key_prefix(&operator));
+        relatives.insert(operator);
         relatives.insert(owner);
         relatives
     }
 
-    /// The weights frozen at `epoch`, one by one, without those related to the subject.
+    /// The weights frozen at `epoch`, one by one, without those related to a party.
     fn frozen_voters(
         epoch: EpochIndex,
         checkpoint: &CheckpointRoot,
-        subject: &T::AccountId,
+        parties: &[T::AccountId],
     ) -> Vec<(T::AccountId, u64)> {
-        let relatives = Self::relatives(subject);
+        let relatives: BTreeSet<_> = parties.iter().flat_map(Self::relatives).collect();
         let mut before = 0u64;
         let mut voters = Vec::new();
         for (who, sum) in Indices::<T>::get((epoch, Role::Validate, *checkpoint)) {
@@ -110,11 +108,11 @@ impl<T: Config> OperatorsApi<T::AccountId> for Pallet<T> {
             .collect()
     }
 
-    fn electorate(checkpoint: &CheckpointRoot, subject_operator: &T::AccountId) -> Electorate {
+    fn electorate(checkpoint: &CheckpointRoot, parties: &[T::AccountId]) -> Electorate {
         let Some(frozen) = LatestIndex::<T>::get(Role::Validate, checkpoint) else {
             return Electorate::default();
         };
-        let voters = Self::frozen_voters(frozen.epoch, checkpoint, subject_operator);
+        let voters = Self::frozen_voters(frozen.epoch, checkpoint, parties);
         Electorate {
             epoch: frozen.epoch,
             weight: voters
@@ -127,10 +125,10 @@ impl<T: Config> OperatorsApi<T::AccountId> for Pallet<T> {
     fn vote_weight(
         epoch: EpochIndex,
         checkpoint: &CheckpointRoot,
-        subject_operator: &T::AccountId,
+        parties: &[T::AccountId],
         voter: &T::AccountId,
     ) -> u64 {
-        if Self::are_related(subject_operator, voter) {
+        if parties.iter().any(|party| Self::are_related(party, voter)) {
             return 0;
         }
         let index = Indices::<T>::get((epoch, Role::Validate, *checkpoint));
@@ -143,9 +141,9 @@ impl<T: Config> OperatorsApi<T::AccountId> for Pallet<T> {
     fn voters(
         epoch: EpochIndex,
         checkpoint: &CheckpointRoot,
-        subject_operator: &T::AccountId,
+        parties: &[T::AccountId],
     ) -> Vec<(T::AccountId, u64)> {
-        Self::frozen_voters(epoch, checkpoint, subject_operator)
+        Self::frozen_voters(epoch, checkpoint, parties)
     }
 
     fn can_take_payment(checkpoint: &CheckpointRoot) -> bool {

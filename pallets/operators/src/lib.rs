@@ -567,13 +567,13 @@ pub mod pallet {
             Self::operator_info(&Self::resolve(&account)?)
         }
 
-        /// Up to `limit` of those who declare to serve a checkpoint, in no particular order.
+        /// Up to `limit` (and 100) of those who declare to serve a checkpoint, in no particular order.
         pub fn operators_of(
             checkpoint: CheckpointRoot,
             limit: u32,
         ) -> alloc::vec::Vec<OperatorInfo<T::AccountId, BlockNumberFor<T>>> {
             Servers::<T>::iter_key_prefix(checkpoint)
-                .take(limit as usize)
+                .take(limit.min(100) as usize)
                 .filter_map(|operator| Self::operator_info(&operator))
                 .collect()
         }

@@ -9,7 +9,11 @@
 
 use crate::*;
 use alloc::vec::Vec;
-use chasqui_primitives::{money, traits::AuditRecord, window};
+use chasqui_primitives::{
+    money,
+    traits::{AuditRecord, Operators as _},
+    window,
+};
 use frame_support::{
     storage::with_storage_layer,
     traits::{
@@ -21,19 +25,12 @@ use frame_support::{
 impl<T: Config> Pallet<T> {
     /// Who stands behind an account: the operator that it is or signs for, and that one's owner. A stranger stands for
     /// itself.
-    fn identity(account: &T::AccountId) -> (T::AccountId, T::AccountId) {
+    pub(crate) fn identity(account: &T::AccountId) -> (T::AccountId, T::AccountId) {
         let operator = Self::resolve(account).unwrap_or_else(|| account.clone());
         let owner = Operators::<T>::get(&operator)
             .map(|record| record.owner)
             .unwrap_or_else(|| operator.clone());
         (operator, owner)
-    }
-
-    /// Whether two accounts are of one owner, or one is the other's owner.
-    pub(crate) fn are_related(a: &T::AccountId, b: &T::AccountId) -> bool {
-        let (a, owner_a) = Self::identity(a);
-        let (b, owner_b) = Self::identity(b);
-        a == b || owner_a == owner_b || owner_a == b || owner_b == a
     }
 
     /// What `offence` takes of the operator's bond now.

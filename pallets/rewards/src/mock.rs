@@ -62,6 +62,8 @@ parameter_types! {
     pub const ClaimPeriod: EpochIndex = 6;
     pub static CurrentEpoch: EpochIndex = 0;
     pub static SweepStep: u32 = 16;
+    /// Operators that have left the registry.
+    pub static Left: Vec<AccountId> = Vec::new();
 }
 
 /// Operators are 1 to 8; the hot key of each is a hundred more. Operators 1 and 2 are owned by account 50.
@@ -76,6 +78,7 @@ pub fn hot(operator: AccountId) -> AccountId {
 impl Operators<AccountId> for Registry {
     fn by_signer(signer: &AccountId) -> Option<AccountId> {
         match signer {
+            _ if Left::get().contains(signer) => None,
             1..=8 => Some(*signer),
             101..=108 => Some(signer - 100),
             _ => None,
@@ -86,6 +89,7 @@ impl Operators<AccountId> for Registry {
     }
     fn owner(operator: &AccountId) -> Option<AccountId> {
         match operator {
+            _ if Left::get().contains(operator) => None,
             1 | 2 => Some(OWNER),
             3..=8 => Some(*operator),
             _ => None,
@@ -103,13 +107,13 @@ impl Operators<AccountId> for Registry {
     ) -> Vec<AccountId> {
         Vec::new()
     }
-    fn electorate(_: &CheckpointRoot, _: &AccountId) -> Electorate {
+    fn electorate(_: &CheckpointRoot, _: &[AccountId]) -> Electorate {
         Electorate::default()
     }
-    fn vote_weight(_: EpochIndex, _: &CheckpointRoot, _: &AccountId, _: &AccountId) -> u64 {
+    fn vote_weight(_: EpochIndex, _: &CheckpointRoot, _: &[AccountId], _: &AccountId) -> u64 {
         0
     }
-    fn voters(_: EpochIndex, _: &CheckpointRoot, _: &AccountId) -> Vec<(AccountId, u64)> {
+    fn voters(_: EpochIndex, _: &CheckpointRoot, _: &[AccountId]) -> Vec<(AccountId, u64)> {
         Vec::new()
     }
     fn can_take_payment(_: &CheckpointRoot) -> bool {
@@ -181,6 +185,7 @@ pub const ENDOWMENT: Balance = 1_000_000 * DOT;
 pub fn new_test_ext() -> sp_io::TestExternalities {
     CurrentEpoch::set(0);
     SweepStep::set(16);
+    Left::set(Vec::new());
     let mut storage = frame_system::GenesisConfig::<Test>::default()
         .build_storage()
         .unwrap();

@@ -61,6 +61,7 @@ fn a_posted_opening_is_paid_by_the_claimant_and_judged_anew() {
         assert_eq!(posted.pays_fee, Pays::No);
         assert_eq!(World::operator(panel[0]).forfeited, LIEN);
         assert_eq!(World::operator(EXECUTOR).received, LIEN);
+        assert_eq!(World::operator(EXECUTOR).missed, 0);
         assert!(case(id).flags.is_empty());
         // AND the opening is there for everybody while the same panel judges anew
         assert_eq!(Audits::opening(id).unwrap().to_vec(), OPENING);
@@ -77,6 +78,99 @@ fn a_posted_opening_is_paid_by_the_claimant_and_judged_anew() {
         // AND it goes with the case
         assert_eq!(Audits::opening(id), None);
         assert_eq!(Audits::counters().openings_posted, 1);
+    });
+}
+
+#[test]
+fn an_executor_that_serves_nobody_gains_nothing_by_posting() {
+    build_and_execute(|| {
+        // GIVEN a panel two of whose auditors independently say that the trace is withheld
+        let (id, panel) = open();
+        judge(
+            id,
+            &[
+                (panel[0], Verdict::Withheld),
+                (panel[1], Verdict::Withheld),
+                (panel[2], Verdict::Valid),
+            ],
+        );
+
+        // WHEN the executor posts it
+        assert_ok!(post(OPENING));
+        next_block();
+
+        // THEN nobody pays for having told the truth, and the executor has missed a duty
+        assert_eq!(World::operator(EXECUTOR).received, 0);
+        assert_eq!(World::operator(EXECUTOR).missed, 1);
+        for claimant in &panel[..2] {
+            assert_eq!(World::operator(*claimant).forfeited, 0);
+        }
+        assert!(case(id).flags.is_empty());
+        System::assert_has_event(
+            Event::WithholdingConfirmed {
+                case: id,
+                operator: EXECUTOR,
+                claimants: 2,
+            }
+            .into(),
+        );
+        // AND the panel judges the posted trace
+        judge(
+            id,
+            &panel
+                .iter()
+                .map(|who| (*who, Verdict::Valid))
+                .collect::<Vec<_>>(),
+        );
+        assert_eq!(ended(id).decision, Decision::Valid);
+        assert!(panel.iter().all(|who| World::operator(*who).forfeited == 0));
+    });
+}
+
+#[test]
+fn a_whole_panel_of_one_is_believed() {
+    build_and_execute(|| {
+        // GIVEN a panel of one seat, which says that the trace is withheld
+        let one = Params {
+            seats: 1,
+            ..params()
+        };
+        assert_ok!(Audits::set_params(RuntimeOrigin::root(), one));
+        let (id, panel) = open();
+        judge(id, &[(panel[0], Verdict::Withheld)]);
+
+        // WHEN the executor posts it THEN the claim costs nothing
+        assert_ok!(post(OPENING));
+        next_block();
+        assert_eq!(World::operator(panel[0]).forfeited, 0);
+        assert_eq!(World::operator(EXECUTOR).missed, 1);
+    });
+}
+
+#[test]
+fn voters_who_were_not_served_confirm_a_claim() {
+    build_and_execute(|| {
+        // GIVEN a vote in which three cannot get the trace
+        let (id, _) = open();
+        to_stage_two(id);
+        let votes: Vec<_> = (1..=7)
+            .map(|who| {
+                (
+                    who,
+                    if who <= 4 {
+                        Verdict::Valid
+                    } else {
+                        Verdict::Withheld
+                    },
+                )
+            })
+            .collect();
+        judge(id, &votes);
+
+        // WHEN the executor posts it THEN it has missed a duty
+        assert_ok!(post(OPENING));
+        next_block();
+        assert_eq!(World::operator(EXECUTOR).missed, 1);
     });
 }
 

@@ -49,6 +49,33 @@ fn a_panel_that_agrees_closes_the_case() {
 }
 
 #[test]
+fn the_client_and_its_relatives_never_judge() {
+    build_and_execute(|| {
+        // GIVEN a client that is validator 7, whose owner has validator 6 too
+        World::change(6, |operator| operator.owner = 7);
+        for seed in 0..20u8 {
+            // WHEN a case about work for it opens
+            let request = chasqui_primitives::traits::CaseRequest {
+                client: Some(7),
+                seed: sp_core::H256::repeat_byte(seed),
+                ..request()
+            };
+            let id = Audits::open(request).unwrap();
+
+            // THEN neither is on the panel
+            assert!(panel(id).iter().all(|auditor| (1..=5).contains(auditor)));
+            assert_eq!(case(id).electorate.weight, 10 + 20 + 30 + 40 + 50);
+
+            // AND neither votes
+            to_stage_two(id);
+            assert!(!Ballots::<Test>::contains_key(id, 6));
+            assert!(!Ballots::<Test>::contains_key(id, 7));
+            assert_eq!(case(id).electorate.voters, 5);
+        }
+    });
+}
+
+#[test]
 fn the_panel_is_drawn_out_of_the_electorate() {
     build_and_execute(|| {
         // GIVEN an executor whose owner also runs validators 5, 6 and 7

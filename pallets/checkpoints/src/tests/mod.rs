@@ -2,6 +2,7 @@
 
 mod any_sequence;
 mod calibrating;
+mod ceiling;
 mod genesis;
 mod life;
 mod proposing;

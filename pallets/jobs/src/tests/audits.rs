@@ -21,6 +21,7 @@ fn work_without_reputation_is_always_audited() {
             assert_eq!(subject, Subject::Job(id));
             assert_eq!(Some(&who), job(id).executor());
             assert_eq!(tau, terms().thresholds.evidence_tau);
+            assert_eq!(Clients::get(case), Some(account(ALICE)));
             assert_event(Event::AuditOpened { job: id, case });
         }
     });

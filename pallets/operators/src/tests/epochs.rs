@@ -238,7 +238,7 @@ fn old_indices_should_be_removed_in_bounded_steps_when_no_case_needs_them() {
         assert_eq!(of_first(), 0);
         assert_eq!(OldestIndex::<Test>::get(), 2);
         // AND the newest stay
-        assert!(OperatorsPallet::electorate(&MODEL, &99).weight > 0);
+        assert!(OperatorsPallet::electorate(&MODEL, &[99]).weight > 0);
     });
 }
 
@@ -263,7 +263,7 @@ fn compute_weight_should_follow_reputation_and_votes_should_not() {
         };
         assert_eq!((weight(1), weight(2)), (2_500, 10_000));
         // AND both judge alike
-        assert_eq!(OperatorsPallet::vote_weight(epoch, &MODEL, &99, &1), 10);
-        assert_eq!(OperatorsPallet::vote_weight(epoch, &MODEL, &99, &2), 10);
+        assert_eq!(OperatorsPallet::vote_weight(epoch, &MODEL, &[99], &1), 10);
+        assert_eq!(OperatorsPallet::vote_weight(epoch, &MODEL, &[99], &2), 10);
     });
 }

@@ -6,6 +6,24 @@ use frame_support::{assert_noop, assert_ok};
 use sp_core::H256;
 
 #[test]
+fn operators_of_should_name_a_hundred_at_most() {
+    build_and_execute(|| {
+        // GIVEN more servers than one answer holds
+        for who in 500..601u64 {
+            assert_ok!(Balances::transfer_allow_death(
+                RuntimeOrigin::signed(1),
+                who,
+                200 * DOT
+            ));
+            register(who, 100 * DOT, COMPUTE, 1);
+            assert_ok!(OperatorsPallet::serve(RuntimeOrigin::signed(who), MODEL));
+        }
+        // WHEN all of them are asked for THEN a hundred are named
+        assert_eq!(OperatorsPallet::operators_of(MODEL, u32::MAX).len(), 100);
+    });
+}
+
+#[test]
 fn serve_should_list_the_operator_for_the_checkpoint() {
     build_and_execute(|| {
         register(1, 100 * DOT, BOTH, 1);
