@@ -51,7 +51,10 @@ impl<T: Config> Pallet<T> {
                 points: before.points.saturating_add(add.points),
             });
         });
-        OpenEpochs::<T>::insert(operator, epoch, ());
+        if !OpenEpochs::<T>::contains_key(operator, epoch) {
+            let beneficiary = T::Operators::owner(operator).unwrap_or_else(|| operator.clone());
+            OpenEpochs::<T>::insert(operator, epoch, beneficiary);
+        }
         Unclaimed::<T>::mutate(operator, |sum| *sum = sum.saturating_add(add.fixed()));
         totals.owed = totals.owed.saturating_add(add.fixed());
         totals.points = totals.points.saturating_add(add.points);
@@ -93,6 +96,8 @@ impl<T: Config> Pallet<T> {
         let current = T::Epochs::current();
         ensure!(Self::is_due(epoch, current), Error::<T>::TooEarly);
         ensure!(!Self::has_open_case(&operator, epoch), Error::<T>::CaseOpen);
+        let beneficiary =
+            OpenEpochs::<T>::get(&operator, epoch).ok_or(Error::<T>::NothingToClaim)?;
         let mut totals = EpochTotals::<T>::get(epoch);
         let earned =
             Self::take_earned(epoch, &operator, &mut totals).ok_or(Error::<T>::NothingToClaim)?;
@@ -100,9 +105,8 @@ impl<T: Config> Pallet<T> {
         EpochTotals::<T>::insert(epoch, totals);
 
         let amount = earned.fixed().saturating_add(pool_share);
-        let beneficiary = T::Operators::owner(&operator).unwrap_or_else(|| operator.clone());
         if !Self::can_receive(&beneficiary, amount) {
-            return Self::accrue(epoch, operator, current, amount);
+            return Self::accrue(epoch, operator, beneficiary, current, amount);
         }
         Self::pay(&beneficiary, amount)?;
         Self::deposit_event(Event::Claimed {
@@ -138,9 +142,13 @@ impl<T: Config> Pallet<T> {
     fn accrue(
         epoch: EpochIndex,
         operator: T::AccountId,
+        beneficiary: T::AccountId,
         into: EpochIndex,
         amount: Balance,
     ) -> DispatchResult {
+        if !OpenEpochs::<T>::contains_key(&operator, into) {
+            OpenEpochs::<T>::insert(&operator, into, beneficiary);
+        }
         let mut totals = EpochTotals::<T>::get(into);
         let add = Earned {
             compute: amount,

@@ -141,7 +141,8 @@ pub mod pallet {
         OptionQuery,
     >;
 
-    /// The epochs in which an operator has something in [`Earnings`].
+    /// The epochs in which an operator has something in [`Earnings`], with whom it is paid to: the operator's owner when
+    /// it was earned, even if the operator has left the registry since.
     #[pallet::storage]
     pub type OpenEpochs<T: Config> = StorageDoubleMap<
         _,
@@ -149,7 +150,7 @@ pub mod pallet {
         T::AccountId,
         Twox64Concat,
         EpochIndex,
-        (),
+        T::AccountId,
         OptionQuery,
     >;
 
@@ -338,7 +339,8 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Pays what the origin (an operator, or its hot key) earned in `epoch` to the operator's owner.
+        /// Pays what the origin (an operator, or its hot key) earned in `epoch` to whoever owned the operator then. Whoever
+        /// has left the registry claims by its bonded account.
         #[pallet::call_index(1)]
         #[pallet::weight(T::WeightInfo::claim())]
         pub fn claim(origin: OriginFor<T>, epoch: EpochIndex) -> DispatchResult {

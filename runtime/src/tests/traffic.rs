@@ -616,11 +616,11 @@ impl Traffic {
     }
 
     fn claimant(&mut self) -> (AccountId, RuntimeCall) {
-        let owed: Vec<_> = pallet_rewards::OpenEpochs::<Runtime>::iter().collect();
-        let (who, epoch, ()) = self
+        let owed: Vec<_> = pallet_rewards::OpenEpochs::<Runtime>::iter_keys().collect();
+        let (who, epoch) = self
             .dice
             .pick(&owed)
-            .unwrap_or_else(|| (self.somebody(), 0, ()));
+            .unwrap_or_else(|| (self.somebody(), 0));
         (who, pallet_rewards::Call::claim { epoch }.into())
     }
 

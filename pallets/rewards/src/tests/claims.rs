@@ -113,6 +113,24 @@ fn hot_key_should_claim_for_its_operator_and_the_owner_should_be_paid() {
 }
 
 #[test]
+fn owner_should_be_paid_even_after_its_operator_has_left() {
+    build_and_execute(|| {
+        // GIVEN pay of operator 1, which account 50 owns, in two epochs
+        fee(1, &[], 100 * DOT, 1);
+        run_to_epoch(1);
+        fee(2, &[1], 100 * DOT, 1);
+        // WHEN it leaves the registry, and its bonded account claims
+        Left::set(vec![1]);
+        run_to_epoch(3);
+        assert_ok!(claim(1, 0));
+        assert_ok!(claim(1, 1));
+        // THEN the owner has it
+        assert_eq!(gained(OWNER), 90 * DOT);
+        assert_eq!(free(1), 0);
+    });
+}
+
+#[test]
 fn whoever_has_left_the_registry_should_still_collect() {
     build_and_execute(|| {
         // GIVEN pay of an account that is no operator any more

@@ -32,7 +32,7 @@ fn try_state_should_detect_corruption() {
     });
     found(|| Earnings::<Test>::remove(1, 3));
     found(|| OpenEpochs::<Test>::remove(3, 1));
-    found(|| OpenEpochs::<Test>::insert(3, 9, ()));
+    found(|| OpenEpochs::<Test>::insert(3, 9, 3));
     found(|| Unclaimed::<Test>::insert(3, 1));
     found(|| Unclaimed::<Test>::remove(3));
     found(|| Contributions::<Test>::remove(1, 3));
