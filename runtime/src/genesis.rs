@@ -75,7 +75,7 @@ fn without_relay_chain() -> Value {
             key: Some(collator)
         },
         pacing: PacingConfig { fast_blocks: true },
-        // Every block gets a relay parent of its own, so a seed exists two blocks after its draw.
+        // Every block gets a relay parent of its own, so a draw happens three blocks after it was announced.
         randomness: RandomnessConfig {
             delay: 1,
             parents_per_seed: 1,

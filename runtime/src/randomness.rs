@@ -4,20 +4,23 @@
 //! (`CURRENT_BLOCK_RANDOMNESS`). Nobody on this chain supplies it or chooses its moment: it is read
 //! from the relay chain state proof inside the inherent that every block must carry.
 //!
-//! A draw stores `due = now + delay`, in relay chain blocks, and happens once [`Pallet::seed_at`]
-//! answers for `due`: the hash of the outputs of the first few distinct relay parents at or after
-//! `due`. Several, because the author of a single relay block could hold its block back to bias the
+//! A draw stores `due = now + delay`, in relay chain blocks. Hooks run before the inherent, when
+//! `now` is still the relay parent of the block before; after a pause of the chain the outputs up to
+//! `now + delay` may all be public by then. So the delay counts from the **next** relay parent that
+//! the chain sees after `now`, which for a draw announced in a hook is that of the announcing block:
+//! the draw happens once [`Pallet::seed_of_draw`] answers for `due`, with the hash of the outputs of
+//! the first few distinct relay parents from there on. Several, because the author of a single relay block could hold its block back to bias the
 //! draw; with several the last of them can only choose between two values, at the cost of its
 //! block.
 //!
 //! The newest [`Config::History`] relay parents are kept; a draw that waits longer finds no seed.
 
-use chasqui_primitives::traits::SeedExpired;
+use chasqui_primitives::{
+    hash::{tag, tagged_hash},
+    traits::SeedExpired,
+};
 pub use pallet::*;
 use sp_core::H256;
-
-/// Domain tag of a seed's hash.
-const SEED_TAG: &[u8; 12] = b"chasqui/seed";
 
 /// Most relay parents that one seed may combine.
 pub const MAX_PARENTS_PER_SEED: u32 = 8;
@@ -34,11 +37,10 @@ pub mod pallet {
     use cumulus_primitives_core::relay_chain::well_known_keys::CURRENT_BLOCK_RANDOMNESS;
     use frame_support::{pallet_prelude::*, traits::Get};
     use frame_system::pallet_prelude::BlockNumberFor;
-    use parity_scale_codec::Encode;
-    use sp_io::hashing::blake2_256;
+    use sp_runtime::traits::Zero;
 
     #[pallet::config]
-    pub trait Config: frame_system::Config + parachain_system::Config {
+    pub trait Config: frame_system::Config<Hash = H256> + parachain_system::Config {
         /// How many relay parents, and so seeds, are kept.
         #[pallet::constant]
         type History: Get<u32>;
@@ -61,11 +63,12 @@ pub mod pallet {
     #[pallet::storage]
     pub type Seeds<T: Config> = StorageMap<_, Twox64Concat, RelayBlockNumber, H256, OptionQuery>;
 
-    /// The newest relay parent dropped from [`Parents`]: no draw due at or before it has a seed.
+    /// The newest relay parent dropped from [`Parents`]: no draw announced before it has a seed.
     #[pallet::storage]
     pub type Forgotten<T: Config> = StorageValue<_, RelayBlockNumber, OptionQuery>;
 
-    /// Relay chain blocks between the decision to draw and the first output used.
+    /// Relay chain blocks between the first relay parent after the decision to draw and the first
+    /// output used.
     #[pallet::storage]
     pub type Delay<T: Config> = StorageValue<_, RelayBlockNumber, ValueQuery, DefaultDelay>;
 
@@ -149,7 +152,7 @@ pub mod pallet {
         /// The seed for a draw due at relay chain block `due`: `None` before it exists and after it
         /// was forgotten.
         pub fn seed(due: RelayBlockNumber) -> Option<H256> {
-            Self::seed_at(due).ok().flatten()
+            Self::seed_of_draw(due).ok().flatten()
         }
 
         /// Relay chain blocks between the decision to draw and the first output used.
@@ -175,12 +178,28 @@ pub mod pallet {
 
         /// The seed for a draw due at relay chain block `due`: `None` while the relay parents it
         /// needs have not all been seen, an error when they have been forgotten.
-        pub fn seed_at(due: RelayBlockNumber) -> Result<Option<H256>, SeedExpired> {
-            if Forgotten::<T>::get().is_some_and(|forgotten| due <= forgotten) {
+        pub fn seed_of_draw(due: RelayBlockNumber) -> Result<Option<H256>, SeedExpired> {
+            let delay = Delay::<T>::get();
+            let announced = due.saturating_sub(delay);
+            // Which relay parent came next is known of those that are still listed only.
+            if Forgotten::<T>::get().is_some_and(|forgotten| announced < forgotten) {
                 return Err(SeedExpired);
             }
             let parents = Parents::<T>::get();
-            let first = parents.get(parents.partition_point(|parent| *parent < due));
+            match parents.get(parents.partition_point(|parent| *parent <= announced)) {
+                Some(next) => Self::seed_at(next.saturating_add(delay)),
+                None => Ok(None),
+            }
+        }
+
+        /// The seed that begins at the first relay parent at or after `from`: `None` while the relay
+        /// parents it needs have not all been seen, an error when they have been forgotten.
+        pub fn seed_at(from: RelayBlockNumber) -> Result<Option<H256>, SeedExpired> {
+            if Forgotten::<T>::get().is_some_and(|forgotten| from <= forgotten) {
+                return Err(SeedExpired);
+            }
+            let parents = Parents::<T>::get();
+            let first = parents.get(parents.partition_point(|parent| *parent < from));
             Ok(first.and_then(Seeds::<T>::get))
         }
 
@@ -212,8 +231,9 @@ pub mod pallet {
                 .checked_sub(wanted)
                 .and_then(|index| parents.get(index));
             if let (Some(first), true) = (first, recent.len() == wanted) {
-                let seed = (SEED_TAG, first, &recent).using_encoded(blake2_256);
-                Seeds::<T>::insert(first, H256(seed));
+                let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
+                let seed = tagged_hash(tag::SEED, &genesis, &(first, &recent));
+                Seeds::<T>::insert(first, seed);
             }
             Recent::<T>::put(recent);
             Parents::<T>::put(parents);
@@ -278,7 +298,7 @@ pub mod pallet {
         }
 
         fn seed(due: RelayBlockNumber) -> Result<Option<H256>, SeedExpired> {
-            Self::seed_at(due)
+            Self::seed_of_draw(due)
         }
     }
 }

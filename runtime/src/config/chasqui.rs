@@ -37,7 +37,8 @@ impl pallet_operators::Config for Runtime {
     type Checkpoints = Checkpoints;
     type AdminOrigin = EnsureRoot<AccountId>;
     type ReserveAccount = ReserveAccount;
-    type MaxOperators = ConstU32<10_000>;
+    // A draw reads a whole index.
+    type MaxOperators = ConstU32<1_024>;
     type IndexStep = ConstU32<32>;
     type WeightInfo = pallet_operators::weights::SubstrateWeight<Runtime>;
     #[cfg(feature = "runtime-benchmarks")]
