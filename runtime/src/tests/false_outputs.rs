@@ -28,13 +28,16 @@ fn caught(seed: u64, ids: &[u32], reason: HardReason) {
 
         // WHEN it delivers a false output, which the chain cannot tell from a true one
         let client_before = wealth(&client);
-        let job = submit(&client, 8, JobClass::Standard);
+        // (audited for certain, whatever standing it has by now)
+        let job = submit(&client, 8, JobClass::Premium);
         compute(job, ids);
         let case = await_some(10, || status(job).case);
         let issuance = Balances::total_issuance();
         // AND the panel says so, and then the whole electorate
         let panel = judge(case, Stage::One, Verdict::Hard(reason));
         assert_eq!(panel.len(), 3);
+        // (early in an epoch, so that no dues are paid out meanwhile)
+        await_epoch(current_epoch() + 1);
         let bond = held(pallet_operators::HoldReason::Bond, &executor);
         let before: Vec<Balance> = (1..5).map(|n| wealth(&person(n))).collect();
         let reserve_before = wealth(&reserve);

@@ -41,6 +41,8 @@ fn audited_job_pays_everybody_to_the_planck() {
     chain(1).execute_with(|| {
         // GIVEN an executor and four validators who serve an accepted checkpoint
         network(1, 4, UNIT_PRICE);
+        // (at the beginning of an epoch, so that all of it happens in one)
+        await_epoch(current_epoch() + 1);
         let client = person(8);
         let before = [client.clone(), fund(), reserve()].map(|who| wealth(&who));
 
