@@ -287,7 +287,10 @@ fn catch(
             .unwrap_or(Value::Null);
         say(&format!(
             "job {}: {} caught at '{fault}' ({}), slashed {} DOT, client refunded",
-            report["job"], operator.name, decision["decision"]
+            report["job"],
+            operator.name,
+            decision["decision"],
+            dot(taken)
         ));
         caught.push(json!({
             "fault": fault,
