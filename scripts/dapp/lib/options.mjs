@@ -108,8 +108,11 @@ export function readOptions(program, library, argv = process.argv.slice(2)) {
   };
 }
 
-/** The bytes of the prompt and one for its beginning: the most tokens that the chain lets text have. */
-export const promptTokens = (prompt) => prompt.length + 1;
+/** Tokens that a tokenizer may add to a text, as the chain counts (`TEXT_PROMPT_EXTRA_TOKENS`). */
+const EXTRA_TOKENS = 8;
+
+/** The most tokens that the chain lets a text have, by which it prices: one a byte, and those added. */
+export const promptTokens = (prompt) => prompt.length + EXTRA_TOKENS;
 
 /** Fails when `promise` takes longer than the whole script may. */
 export function within(milliseconds, promise) {
