@@ -18,7 +18,16 @@ pub type Evidence = BoundedVec<i32, ConstU32<EVIDENCE_DIMS>>;
 
 /// What an auditor found.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum Verdict {
     #[codec(index = 0)]
@@ -39,7 +48,16 @@ pub enum Verdict {
 
 /// What exactly is false.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum HardReason {
     #[codec(index = 0)]
@@ -70,7 +88,16 @@ pub enum HardReason {
 
 /// How a case ends.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum Decision {
     #[codec(index = 0)]
@@ -86,7 +113,16 @@ pub enum Decision {
 
 /// What a case is about.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum Subject {
     #[codec(index = 0)]
@@ -95,7 +131,16 @@ pub enum Subject {
 
 /// Which round of a case a commitment belongs to.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum Stage {
     #[codec(index = 0)]
@@ -131,7 +176,9 @@ pub fn evidence_distance(a: &[i32], b: &[i32]) -> u64 {
     if a.len() != b.len() {
         return u64::MAX;
     }
-    a.iter().zip(b).fold(0u64, |sum, (x, y)| sum.saturating_add(u64::from(x.abs_diff(*y))))
+    a.iter().zip(b).fold(0u64, |sum, (x, y)| {
+        sum.saturating_add(u64::from(x.abs_diff(*y)))
+    })
 }
 
 /// What a replay measured, over every output token.
@@ -176,8 +223,9 @@ pub struct AuditStatistics {
     DecodeWithMemTracking,
     MaxEncodedLen,
     TypeInfo,
+    serde::Serialize,
+    serde::Deserialize,
 )]
-#[derive(serde::Serialize, serde::Deserialize)]
 pub struct AuditLimits {
     /// Mean clipped margin, millionths of a logit.
     pub mean_margin_micro: u32,
@@ -201,8 +249,9 @@ pub struct AuditLimits {
     DecodeWithMemTracking,
     MaxEncodedLen,
     TypeInfo,
+    serde::Serialize,
+    serde::Deserialize,
 )]
-#[derive(serde::Serialize, serde::Deserialize)]
 pub struct AuditThresholds {
     /// How far a top-k/top-p boundary may move, millionths of a logit.
     pub boundary_micro: u32,

@@ -32,7 +32,16 @@ pub trait Epochs {
 
 /// Why a bond is slashed; the registry maps it to a share of the bond.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum Offence {
     /// A false result, proven.
@@ -50,14 +59,26 @@ pub enum Offence {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AuditRecord {
     /// Found valid; `units` of compute.
-    Valid { units: u64 },
+    Valid {
+        units: u64,
+    },
     Soft,
     Hard,
 }
 
 /// Those who may decide a case, frozen when it opens.
 #[derive(
-    Clone, Copy, Default, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub struct Electorate {
     /// The epoch whose frozen weights count.
@@ -143,7 +164,9 @@ pub trait Operators<AccountId> {
 }
 
 /// Terms of a checkpoint.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct CheckpointTerms {
     /// Planck a unit of compute.
     pub unit_price: Balance,

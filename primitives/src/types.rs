@@ -37,7 +37,16 @@ pub type OutputIds = BoundedVec<u32, ConstU32<MAX_INLINE_OUTPUT_IDS>>;
 
 /// What an operator does.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum Role {
     /// Computes jobs (PoI).
@@ -50,7 +59,16 @@ pub enum Role {
 
 /// The roles of one operator; at least one is set.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub struct Roles {
     pub compute: bool,
@@ -72,9 +90,19 @@ impl Roles {
 
 /// How weights and activations are held while computing. Audit thresholds belong to it.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    serde::Serialize,
+    serde::Deserialize,
 )]
-#[derive(serde::Serialize, serde::Deserialize)]
 pub enum NumericProfile {
     #[codec(index = 0)]
     F32,
@@ -100,7 +128,11 @@ pub enum Prompt {
     Ids(BoundedVec<u32, ConstU32<MAX_INLINE_PROMPT_IDS>>),
     /// A blob of SCALE-encoded token ids outside the chain.
     #[codec(index = 2)]
-    Blob { root: H256, prompt_hash: H256, prompt_tokens: u32 },
+    Blob {
+        root: H256,
+        prompt_hash: H256,
+        prompt_tokens: u32,
+    },
 }
 
 impl Prompt {
@@ -143,7 +175,16 @@ pub enum Output {
 
 /// Why an output ended.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum FinishReason {
     /// The last token is a stop id or an end token of the checkpoint.
@@ -159,7 +200,16 @@ pub enum FinishReason {
 
 /// How soon a job's output is released.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum JobClass {
     /// Audited with the executor's probability.
@@ -172,7 +222,16 @@ pub enum JobClass {
 
 /// How a job ended.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum JobOutcome {
     /// Paid; `audited` tells by which split.
@@ -188,7 +247,16 @@ pub enum JobOutcome {
 
 /// Why a client was refunded after a commitment.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum RefundReason {
     #[codec(index = 0)]
@@ -204,7 +272,16 @@ pub enum RefundReason {
 
 /// Why a job expired.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum ExpiryReason {
     /// No eligible executor serves the checkpoint.

@@ -26,7 +26,7 @@ fn run(seed: u64, steps: usize) -> Seen {
 fn known_sequences_reach_every_call_and_every_ending() {
     // GIVEN sequences of fixed seeds
     let mut seen = Seen::default();
-    for seed in 0..3 {
+    for seed in [4, 7, 8] {
         seen.add(run(seed, 900));
     }
     println!("{:#?}\n{:#?}", seen.calls, seen.endings);
@@ -49,6 +49,7 @@ fn known_sequences_reach_every_call_and_every_ending() {
         "refunded Hard",
         "refunded Soft",
         "refunded Undecided",
+        "refunded Convicted",
         "expired NoExecutor",
         "expired DeadlinesLapsed",
         "expired Cancelled",

@@ -409,6 +409,7 @@ fn the_sequences_reach_every_end_of_a_job() {
         "refunded: Hard",
         "refunded: Soft",
         "refunded: Undecided",
+        "refunded: Convicted",
         "expired: NoExecutor",
         "expired: DeadlinesLapsed",
         "expired: PromptMissing",
