@@ -325,8 +325,6 @@ fn run(ops: Vec<Op>, tight: bool, entropy: u64) -> BTreeSet<String> {
             );
         };
         Entropy::put(entropy);
-        // Some operators have many jobs at a time, so that a conviction finds others open.
-        Registry::mutate_exists(operator(0), |o| o.as_mut().expect("known").weight = 200);
         for n in (0..OPERATORS).step_by(2) {
             apply(Op::Reputation {
                 operator: n,
@@ -411,7 +409,6 @@ fn the_sequences_reach_every_end_of_a_job() {
         "refunded: Hard",
         "refunded: Soft",
         "refunded: Undecided",
-        "refunded: Convicted",
         "expired: NoExecutor",
         "expired: DeadlinesLapsed",
         "expired: PromptMissing",
