@@ -131,7 +131,8 @@ pub struct JobReport {
     pub paid: String,
     pub returned: String,
     pub receipt: Option<ReceiptFile>,
-    /// The chain's events about this job, its case, its money: block, pallet, event, fields.
+    /// All events of the pallets that jobs, cases and money pass through, of every block that was read: block, pallet,
+    /// event, fields.
     pub events: Vec<Value>,
 }
 

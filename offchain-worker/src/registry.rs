@@ -144,20 +144,12 @@ pub async fn audit_totals(head: &Head) -> Result<Value> {
 /// One operator; `None` where there is none.
 pub async fn operator_json(head: &Head, account: &AccountId32) -> Result<Option<Value>> {
     use api::runtime_types::pallet_operators::types::Status;
-    let Some(operator) = fetch!(
-        head,
-        api::storage().operators().operators(),
-        (*account,)
-    ) else {
+    let Some(operator) = fetch!(head, api::storage().operators().operators(), (*account,)) else {
         return Ok(None);
     };
     let (free, _) = balance(head, account).await?;
     let bond = bond(head, account).await?;
-    let unclaimed = fetch!(
-        head,
-        api::storage().rewards().unclaimed(),
-        (*account,)
-    );
+    let unclaimed = fetch!(head, api::storage().rewards().unclaimed(), (*account,));
     let roles = operator.roles.0;
     let names = [(roles.compute, "compute"), (roles.validate, "validate")];
     let status = match operator.status {

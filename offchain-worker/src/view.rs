@@ -189,11 +189,7 @@ pub async fn outcome(
 
 /// The hot key of an operator.
 pub async fn hot_key(head: &Head, operator: &AccountId32) -> Result<Option<AccountId32>> {
-    let record = fetch!(
-        head,
-        api::storage().operators().operators(),
-        (*operator,)
-    );
+    let record = fetch!(head, api::storage().operators().operators(), (*operator,));
     Ok(record.map(|record| record.hot_key))
 }
 

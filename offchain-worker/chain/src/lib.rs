@@ -1,7 +1,7 @@
 //! Typed access to the chain.
 //!
-//! [`api`] is generated from the runtime's committed metadata (`metadata.scale`; a test in the runtime compares the
-//! file with what the runtime says). [`Chain`] adds what every user of it needs: a connection that survives restarts
+//! [`api`] is generated from the runtime's committed metadata (`metadata.scale`; a test of the node compares the
+//! file with what its runtime says). [`Chain`] adds what every user of it needs: a connection that survives restarts
 //! of the node, heads to read at, and transactions that end in a plain yes or a plain no.
 
 pub mod api;

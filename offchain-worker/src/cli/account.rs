@@ -77,9 +77,7 @@ impl AccountCommand {
                 json,
             } => {
                 let chain = node.connect().await?;
-                let call = api::tx()
-                    .balances()
-                    .transfer_keep_alive(to.into(), amount);
+                let call = api::tx().balances().transfer_keep_alive(to.into(), amount);
                 chain.submit(&key.signer()?, &call).await?;
                 let value = json!({ "to": to.to_string(), "amount": amount.to_string() });
                 json.print(&value, || println!("sent {} to {to}", format_dot(amount)));

@@ -50,7 +50,7 @@ pub struct SubmitCommand {
     pub prompt: PromptOptions,
     #[command(flatten)]
     pub sampling: SamplingOptions,
-    /// The most it may cost, in DOT. Default: what it can cost at the most.
+    /// The most it may cost, in DOT. Default: whatever the terms at submission make it.
     #[arg(long, value_name = "DOT", value_parser = parse_dot)]
     pub max_price: Option<Balance>,
     /// Have it audited before it is accepted.

@@ -58,9 +58,12 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
         Ok(ids) => ids,
         Err(error) => {
             tracing::warn!(job = id, error = format!("{error:#}"), "no prompt");
-            worker
-                .submit(&api::tx().jobs().refuse(id, RefusalReason::PromptMissing))
-                .await?;
+            // A prompt on chain is never missing: it is this worker that cannot read it.
+            let reason = match job.prompt.is_inline() {
+                true => RefusalReason::ModelUnavailable,
+                false => RefusalReason::PromptMissing,
+            };
+            worker.submit(&api::tx().jobs().refuse(id, reason)).await?;
             return Ok(());
         }
     };

@@ -8,18 +8,10 @@ use chasqui_primitives::{audit::Stage, CaseId, JobId};
 
 /// The operator that a key signs for.
 pub async fn operator_of(head: &Head, signer: &AccountId32) -> Result<Option<AccountId32>> {
-    if let Some(operator) = fetch!(
-        head,
-        api::storage().operators().hot_keys(),
-        (*signer,)
-    ) {
+    if let Some(operator) = fetch!(head, api::storage().operators().hot_keys(), (*signer,)) {
         return Ok(Some(operator));
     }
-    let own = fetch!(
-        head,
-        api::storage().operators().operators(),
-        (*signer,)
-    );
+    let own = fetch!(head, api::storage().operators().operators(), (*signer,));
     Ok(own.map(|_| *signer))
 }
 

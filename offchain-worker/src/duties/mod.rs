@@ -112,10 +112,17 @@ impl Worker {
         .await?;
         let account = signer.account();
         let operator = loop {
-            let head = chain.head().await?;
-            match find::operator_of(&head, &account).await? {
-                Some(operator) => break operator,
-                None => {
+            let found = match chain.head().await {
+                Ok(head) => find::operator_of(&head, &account).await,
+                Err(error) => Err(error.into()),
+            };
+            match found {
+                Ok(Some(operator)) => break operator,
+                Err(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "looking for the operator");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                Ok(None) => {
                     tracing::warn!(hot_key = %account,
                         "no operator has this hot key yet: run `chasqui-worker operator register`");
                     tokio::time::sleep(Duration::from_secs(3)).await;

@@ -8,7 +8,6 @@ use chasqui_e2e::{
 use clap::Parser;
 use serde_json::{json, Value};
 use std::{
-    io::Write,
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
@@ -168,7 +167,8 @@ fn honest(demo: &Demo, network: &Network, root: &str, say: &dyn Fn(&str)) -> Res
         report["outcome"] == "settled",
         "the honest job was not settled: {report}"
     );
-    stream(&demo.prompt, report["text"].as_str().unwrap_or_default());
+    let text = report["text"].as_str().unwrap_or_default();
+    println!("\n    {}{text}\n", demo.prompt);
     let verified = network.worker(&[
         "receipt",
         "verify",
@@ -348,17 +348,6 @@ fn dot(planck: u128) -> String {
         .trim_end_matches('0')
         .trim_end_matches('.')
         .to_string()
-}
-
-/// Prints a completion the way it reads.
-fn stream(prompt: &str, text: &str) {
-    print!("\n    {prompt}");
-    for word in text.split_inclusive(' ') {
-        print!("{word}");
-        let _ = std::io::stdout().flush();
-        std::thread::sleep(Duration::from_millis(15));
-    }
-    println!("\n");
 }
 
 fn pair((free, held): (u128, u128)) -> Value {

@@ -102,6 +102,10 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
         "crashes::a_killed_node_restarts_clean_and_the_job_ends",
         crashes::node,
     ),
+    (
+        "crashes::whoever_is_killed_at_whatever_moment_the_job_ends_right",
+        crashes::matrix,
+    ),
 ];
 
 fn main() -> ExitCode {
