@@ -90,7 +90,19 @@ pub async fn run(mut author: Author) {
         Sealing::Instant => {
             let pool = author.pool.clone();
             let mut incoming = pool.import_notification_stream();
-            while incoming.next().await.is_some() {
+            let mut looks = interval(LEAST_DISTANCE);
+            looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            loop {
+                tokio::select! {
+                    transaction = incoming.next() => match transaction {
+                        Some(_) => {}
+                        None => return,
+                    },
+                    // The pool moves transactions to its newest view without telling: look for them.
+                    _ = looks.tick() => if pool.status().ready == 0 {
+                        continue;
+                    },
+                }
                 let mut more = true;
                 while more {
                     let earliest = Instant::now() + LEAST_DISTANCE;
