@@ -1,13 +1,16 @@
 //! A connection that survives restarts of the node, and transactions that end in a plain yes or no.
 
-use crate::Signer;
+use crate::{BlockId, Signer};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use subxt::{
     backend::LegacyBackend,
     client::OnlineClientAtBlock,
-    config::DefaultExtrinsicParamsBuilder,
+    config::{substrate::SubstrateHeader, DefaultExtrinsicParamsBuilder},
     rpcs::{
-        client::{reconnecting_rpc_client::FixedInterval, ReconnectingRpcClient, RpcClient},
+        client::{
+            reconnecting_rpc_client::ExponentialBackoff, ReconnectingRpcClient, RpcClient,
+            RpcSubscription,
+        },
         rpc_params,
     },
     tx::{Payload, TransactionStatus},
@@ -23,8 +26,8 @@ pub type At = OnlineClientAtBlock<PolkadotConfig>;
 const MORTALITY_BLOCKS: u64 = 64;
 /// How long to wait for a transaction's block.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
-/// How often a lost connection is tried again.
-const RECONNECT_EVERY: Duration = Duration::from_millis(500);
+/// A lost connection is tried again after a quarter of a second, then each time after twice as long, up to this.
+const RECONNECT_AT_LEAST_EVERY: Duration = Duration::from_secs(4);
 
 /// Why something could not be read or done.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,17 @@ pub enum ChainError {
     WrongGenesis {
         url: String,
         expected: H256,
+        found: H256,
+    },
+    /// The node's chain has the same genesis and other blocks: a development node whose data was removed, or a fork.
+    #[error(
+        "node {url} is on another chain: its block {number} is {found:?}, where {seen:?} was seen before; \
+         its data was removed or it follows a fork"
+    )]
+    OtherHistory {
+        url: String,
+        number: u32,
+        seen: H256,
         found: H256,
     },
     /// The chain refused the transaction: the runtime's own words.
@@ -95,7 +109,11 @@ impl Chain {
         };
         // The first connection fails at once; later breaks are retried for ever.
         let reconnecting = ReconnectingRpcClient::builder()
-            .retry_policy(FixedInterval::new(RECONNECT_EVERY))
+            .retry_policy(
+                ExponentialBackoff::from_millis(2)
+                    .factor(125)
+                    .max_delay(RECONNECT_AT_LEAST_EVERY),
+            )
             .connection_timeout(Duration::from_secs(10))
             .request_timeout(Duration::from_secs(60))
             .max_response_size(64 * 1024 * 1024)
@@ -197,6 +215,40 @@ impl Chain {
         })
     }
 
+    /// A block that is known by number and hash.
+    pub async fn at_block(&self, block: BlockId) -> Result<Head, ChainError> {
+        let at = self
+            .api
+            .at_block_hash_and_number(block.hash, u64::from(block.number))
+            .await
+            .map_err(ChainError::read)?;
+        Ok(Head {
+            number: block.number,
+            hash: block.hash,
+            at,
+        })
+    }
+
+    /// The number of the best block, finalised or not.
+    pub async fn best_number(&self) -> Result<u32, ChainError> {
+        let header: SubstrateHeader<H256> = self.request("chain_getHeader", rpc_params![]).await?;
+        u32::try_from(header.number).map_err(ChainError::read)
+    }
+
+    /// Says whenever a block was finalised, and ends with an error when the connection breaks.
+    pub(crate) async fn subscribe_finalised(
+        &self,
+    ) -> Result<RpcSubscription<serde::de::IgnoredAny>, ChainError> {
+        self.rpc
+            .subscribe(
+                "chain_subscribeFinalizedHeads",
+                rpc_params![],
+                "chain_unsubscribeFinalizedHeads",
+            )
+            .await
+            .map_err(ChainError::read)
+    }
+
     /// The next block after `last`, waiting for it.
     pub async fn next_head(&self, last: u32) -> Result<Head, ChainError> {
         loop {
@@ -258,6 +310,11 @@ impl Chain {
                 Err(ChainError::Timeout { call: name })
             }
         }
+    }
+
+    /// Counts nonces from the node's own number again: it may have lost transactions that were counted.
+    pub async fn forget_nonces(&self) {
+        self.nonces.lock().await.clear();
     }
 
     async fn forget_nonce(&self, account: &AccountId32, nonce: u64) {
