@@ -11,7 +11,7 @@
     clippy::expect_used
 )]
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 use parity_scale_codec::Encode;
 use sp_arithmetic::{traits::Saturating, PerThing, Perbill};
 use sp_core::{H256, U256};
@@ -19,6 +19,11 @@ use sp_crypto_hashing::blake2_256;
 
 /// How often a draw that hits someone who is not eligible is repeated before it scans forward.
 pub const MAX_REDRAWS: u32 = 64;
+
+/// Most entries that one draw asks whether they are eligible. A client can make jobs that hardly
+/// anybody is eligible for, at no more than a transaction's fee: the work of a draw must not grow
+/// with the number of operators.
+pub const MAX_CANDIDATES: u32 = 48;
 
 /// The seed of one draw: `blake2_256(tag, genesis, seed, subject, round)`, SCALE-encoded, the byte
 /// strings with their lengths, so that no two draws share a preimage.
@@ -78,64 +83,98 @@ pub fn cumulative_index<A>(weights: impl IntoIterator<Item = (A, u64)>) -> Vec<(
     index
 }
 
+/// One draw. `ask` tells whether an entry is eligible, `None` when no more may be asked.
 fn pick_where<A>(
     index: &[(A, u64)],
     subseed: &H256,
-    eligible: impl Fn(usize, &A) -> bool,
+    ask: &mut dyn FnMut(usize, &A) -> Option<bool>,
 ) -> Option<usize> {
     let total = total_weight(index);
     let mut hit = 0usize;
     for counter in 0..MAX_REDRAWS {
         let point = uniform_below(subseed, counter, total)?;
         hit = index.partition_point(|(_, cumulative)| *cumulative <= point);
-        if index.get(hit).is_some_and(|(who, _)| eligible(hit, who)) {
-            return Some(hit);
+        if let Some((who, _)) = index.get(hit) {
+            if ask(hit, who)? {
+                return Some(hit);
+            }
         }
     }
     // So few are eligible that 64 draws missed them all: take the next one after the last hit.
     let count = index.len();
-    (hit..count).chain(0..hit.min(count)).find(|position| {
-        weight_at(index, *position) > 0
-            && index
-                .get(*position)
-                .is_some_and(|(who, _)| eligible(*position, who))
-    })
+    for position in (hit..count).chain(0..hit.min(count)) {
+        if weight_at(index, position) > 0 {
+            if let Some((who, _)) = index.get(position) {
+                if ask(position, who)? {
+                    return Some(position);
+                }
+            }
+        }
+    }
+    None
 }
 
 /// Draws one entry by weight among those that are `eligible`, and returns its position.
 ///
 /// A hit that is not eligible is drawn again with the next counter, at most [`MAX_REDRAWS`] times;
-/// then the first eligible entry at or after the last hit is taken, going round once. So the
-/// draw always ends, and finds somebody whenever an entry with weight is eligible. Weights are
-/// exact but for the case of a share `s` of eligible weight so small that all redraws miss it,
-/// probability `(1 - s)^64`.
-///
-/// Costs at most 64 binary searches and `64 + index.len()` calls of `eligible`.
+/// then the first eligible entry at or after the last hit is taken, going round once. Nobody is
+/// asked twice, and at most [`MAX_CANDIDATES`] entries are asked: where so many are not eligible,
+/// nobody is drawn. So an index of up to that many entries always gives somebody who is eligible,
+/// and no index costs more. Weights are exact but for the case of a share `s` of eligible weight so
+/// small that all redraws miss it, probability `(1 - s)^64`.
 pub fn pick<A>(index: &[(A, u64)], subseed: &H256, eligible: impl Fn(&A) -> bool) -> Option<usize> {
-    pick_where(index, subseed, |_, who| eligible(who))
+    pick_where(
+        index,
+        subseed,
+        &mut asking(&mut BTreeMap::new(), &[], &eligible),
+    )
 }
 
 /// Draws up to `n` different entries, in the order drawn; fewer when fewer are eligible.
 ///
-/// Each seat is a [`pick`] of its own among the entries not yet drawn, with a seed of its own.
+/// Each seat is a [`pick`] of its own among the entries not yet drawn, with a seed of its own. All
+/// of them together ask at most [`MAX_CANDIDATES`] entries.
 pub fn pick_distinct<A>(
     index: &[(A, u64)],
     subseed: &H256,
     n: u32,
     eligible: impl Fn(&A) -> bool,
 ) -> Vec<usize> {
+    let mut answers = BTreeMap::new();
     let mut picked: Vec<usize> = Vec::new();
     for seat in 0..n {
         let seed = H256(blake2_256(
             &(b"chasqui/draw/seat/1", subseed, seat).encode(),
         ));
-        let free = |position: usize, who: &A| !picked.contains(&position) && eligible(who);
-        match pick_where(index, &seed, free) {
+        let drawn = pick_where(index, &seed, &mut asking(&mut answers, &picked, &eligible));
+        match drawn {
             Some(position) => picked.push(position),
             None => break,
         }
     }
     picked
+}
+
+/// Asks `eligible` about entries that are not `taken`, each once, and [`MAX_CANDIDATES`] at the most.
+fn asking<'a, A: 'a>(
+    answers: &'a mut BTreeMap<usize, bool>,
+    taken: &'a [usize],
+    eligible: &'a impl Fn(&A) -> bool,
+) -> impl FnMut(usize, &A) -> Option<bool> + 'a {
+    move |position, who| {
+        if taken.contains(&position) {
+            return Some(false);
+        }
+        if let Some(answer) = answers.get(&position) {
+            return Some(*answer);
+        }
+        if answers.len() >= MAX_CANDIDATES as usize {
+            return None;
+        }
+        let answer = eligible(who);
+        answers.insert(position, answer);
+        Some(answer)
+    }
 }
 
 /// True with probability `p`: always at 100%, never at 0%. Independent of a [`pick`] with the same

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::{ConstU32, H256};
-use sp_runtime::{BoundedVec, DispatchError, DispatchResult, Perbill};
+use sp_runtime::{BoundedVec, DispatchError, DispatchResult, Perbill, Weight};
 
 /// Public randomness that nobody supplies or times (protocol R).
 pub trait Randomness {
@@ -100,7 +100,8 @@ pub trait Operators<AccountId> {
     fn owner(operator: &AccountId) -> Option<AccountId>;
     fn reputation(operator: &AccountId) -> Perbill;
     /// Draws up to `count` different operators by weight frozen for the epoch (times the draw factor for
-    /// [`Role::Compute`]) among those serving `checkpoint` now, not jailed, not unbonding, and `eligible`.
+    /// [`Role::Compute`]) among those serving `checkpoint` now, not jailed, not unbonding, and `eligible`. Every
+    /// candidate that is looked at is asked `eligible` once, at most [`MAX_CANDIDATES`](crate::draw::MAX_CANDIDATES).
     fn draw(
         role: Role,
         checkpoint: &CheckpointRoot,
@@ -179,6 +180,8 @@ pub struct CheckpointTerms {
     pub thresholds: AuditThresholds,
     /// Token ids that end an output.
     pub end_tokens: BoundedVec<u32, ConstU32<8>>,
+    /// Whether text can be tokenized: without it a prompt must come as token ids.
+    pub has_tokenizer: bool,
 }
 
 /// The checkpoint registry.
@@ -193,9 +196,15 @@ pub trait Checkpoints {
 pub trait Ledger<AccountId> {
     /// The pot that fees are paid into before [`Ledger::record_fee`].
     fn pot() -> AccountId;
-    /// Splits `price`, already in the pot, over the current epoch: executor, `auditors` (empty: unaudited), PoC pool,
-    /// fund, reserve. `units` are the executor's.
-    fn record_fee(executor: &AccountId, auditors: &[AccountId], price: Balance, units: u64);
+    /// Splits `price`, already in the pot and paid for `subject`, over the current epoch: executor, `auditors` (empty:
+    /// unaudited), PoC pool, fund, reserve. `units` are the executor's.
+    fn record_fee(
+        subject: Subject,
+        executor: &AccountId,
+        auditors: &[AccountId],
+        price: Balance,
+        units: u64,
+    );
     /// Contribution points for audits kept.
     fn record_poc_points(operator: &AccountId, points: u64);
     /// All revenue that is not claimed yet: what a proven lie forfeits.
@@ -229,13 +238,35 @@ pub trait Cases<AccountId> {
     /// Seats of a panel.
     fn seats() -> u32;
     /// Opens a case and draws its panel. Fails when the electorate is empty.
-    fn open(request: CaseRequest<AccountId>) -> Result<CaseId, DispatchError>;
+    fn open(request: CaseRequest<AccountId>) -> Result<Opened, DispatchError>;
+    /// The most that [`Opened::passed_over`] can be.
+    fn most_passed_over() -> Weight;
+}
+
+/// A case that was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Opened {
+    pub case: CaseId,
+    /// What the draw of its panel cost for those who were looked at, beside what opening any case costs.
+    pub passed_over: Weight,
+}
+
+/// Told when an operator leaves the registry for good, so that nothing about it stays behind elsewhere.
+pub trait OnOperatorLeft<AccountId> {
+    fn on_operator_left(operator: &AccountId);
+}
+
+impl<AccountId> OnOperatorLeft<AccountId> for () {
+    fn on_operator_left(_: &AccountId) {}
 }
 
 /// The owner of a case's subject, told how it ended.
 pub trait CaseSubjects<AccountId> {
     /// `majority` are the auditors who revealed with the decision, each once.
     fn on_closed(subject: &Subject, case: CaseId, decision: Decision, majority: &[AccountId]);
+    /// The most that [`CaseSubjects::on_closed`] costs with such a decision and so many in the majority: the audits
+    /// pallet closes cases in a hook, and accounts for it.
+    fn close_weight(decision: &Decision, majority: u32) -> Weight;
     /// Whether `opening` is what the operator committed to for this subject (its encoded trace).
     fn opening_matches(subject: &Subject, opening: &[u8]) -> bool;
 }

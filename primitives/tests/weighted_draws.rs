@@ -4,7 +4,7 @@ use chasqui_primitives::draw::*;
 use proptest::prelude::*;
 use sp_arithmetic::Perbill;
 use sp_core::H256;
-use std::cell::Cell;
+use std::{cell::RefCell, collections::BTreeSet};
 
 fn index_of(weights: &[u64]) -> Vec<(usize, u64)> {
     cumulative_index(weights.iter().copied().enumerate())
@@ -192,20 +192,40 @@ fn an_entry_without_weight_is_never_drawn_even_by_the_scan() {
 }
 
 #[test]
-fn the_work_of_a_draw_is_bounded() {
-    // GIVEN a thousand entries of whom the last, with hardly any weight, alone is eligible
-    let mut weights = vec![1_000_000_000u64; 999];
-    weights.push(1);
-    let index = index_of(&weights);
-    let calls = Cell::new(0u32);
-    // WHEN drawn
-    let drawn = pick(&index, &subseed(0), |who| {
-        calls.set(calls.get() + 1);
-        *who == 999
+fn the_work_of_a_draw_does_not_grow_with_the_index() {
+    // GIVEN a thousand entries of whom nobody is eligible
+    let index = index_of(&vec![1_000u64; 1_000]);
+    for seats in [1, 3, 16] {
+        let asked = RefCell::new(Vec::new());
+        // WHEN seats are drawn
+        let drawn = pick_distinct(&index, &subseed(0), seats, |who| {
+            asked.borrow_mut().push(*who);
+            false
+        });
+        // THEN a bounded number of entries is asked, nobody twice, and nobody is drawn
+        assert!(drawn.is_empty());
+        let asked = asked.into_inner();
+        let different: BTreeSet<_> = asked.iter().collect();
+        assert_eq!(asked.len(), MAX_CANDIDATES as usize);
+        assert_eq!(different.len(), asked.len());
+    }
+}
+
+#[test]
+fn nobody_is_asked_twice_for_several_seats() {
+    // GIVEN forty entries, every fourth eligible
+    let index = index_of(&[5u64; 40]);
+    let asked = RefCell::new(Vec::new());
+    // WHEN more seats are drawn than can be filled
+    let drawn = pick_distinct(&index, &subseed(7), 16, |who| {
+        asked.borrow_mut().push(*who);
+        who % 4 == 0
     });
-    // THEN it is found within the documented number of questions
-    assert_eq!(drawn, Some(999));
-    assert!(calls.get() <= MAX_REDRAWS + 1000);
+    // THEN all ten are found, and every entry was asked once
+    assert_eq!(drawn.len(), 10);
+    let mut asked = asked.into_inner();
+    asked.sort_unstable();
+    assert_eq!(asked, (0..40).collect::<Vec<_>>());
 }
 
 #[test]
@@ -222,8 +242,8 @@ fn a_weight_that_would_overflow_the_index_is_left_out() {
 
 proptest! {
     #[test]
-    fn the_only_eligible_one_is_always_found(
-        weights in prop::collection::vec(1u64..1_000_000_000_000, 1..200),
+    fn the_only_eligible_one_is_found_among_as_many_as_may_be_asked(
+        weights in prop::collection::vec(1u64..1_000_000_000_000, 1..=MAX_CANDIDATES as usize),
         only in any::<prop::sample::Index>(), seed in any::<[u8; 32]>(),
     ) {
         let only = only.index(weights.len());

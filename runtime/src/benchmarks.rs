@@ -6,6 +6,7 @@ use chasqui_primitives::{
     audit::{AuditLimits, AuditThresholds, Subject},
     hash,
     trace::{encode_trace, trace_root, TraceLeaf, FINGERPRINT_DIMS, TRACE_LEAF_BYTES},
+    traits::{Ledger, Operators as _},
     CheckpointRoot, EpochIndex, FinishReason, NumericProfile, Roles, DOT,
 };
 use frame_benchmarking::{
@@ -66,6 +67,13 @@ pub struct Helper;
 
 /// Validators that serve the checkpoint of a benchmark: more than an electorate needs.
 const VALIDATORS: u32 = 10;
+/// Missed duties of a new operator after which another is significant, by the default parameters.
+const MISSED_BEFORE: u32 = 4;
+/// The roles of those who compute.
+const COMPUTE: Roles = Roles {
+    compute: true,
+    validate: false,
+};
 /// What every operator of a benchmark puts up.
 const BOND: Balance = 10_000 * DOT;
 
@@ -96,6 +104,7 @@ impl Helper {
             vocabulary: 1 << 16,
             context_tokens: 1 << 16,
             end_tokens: vec![0; 8].try_into().expect("at the bound"),
+            has_tokenizer: true,
             units_per_prompt_token: 1,
             units_per_output_token: 1,
             size_bytes: 1,
@@ -126,6 +135,15 @@ impl Helper {
         let origin = RuntimeOrigin::signed(who.clone());
         Operators::register(origin, BOND, hot_key, roles, 100, endpoint, None)
             .expect("the account is new and funded");
+    }
+
+    /// Has somebody serve a checkpoint, unless it does.
+    fn serve(who: &AccountId, root: CheckpointRoot) {
+        let serves = pallet_operators::Servers::<Runtime>::contains_key(root, who);
+        if !serves {
+            Operators::serve(RuntimeOrigin::signed(who.clone()), root)
+                .expect("the checkpoint is registered");
+        }
     }
 
     fn numbered_validator(index: u32) -> AccountId {
@@ -164,6 +182,19 @@ impl pallet_checkpoints::BenchmarkHelper<AccountId> for Helper {
     fn validator(index: u32) -> AccountId {
         Self::numbered_validator(index)
     }
+
+    fn unfit_validators(checkpoint: &CheckpointRoot, count: u32) {
+        let validators: Vec<AccountId> = (0..count).map(Self::numbered_validator).collect();
+        for who in &validators {
+            Self::serve(who, *checkpoint);
+        }
+        Self::freeze_weights();
+        for who in &validators {
+            for _ in 0..=MISSED_BEFORE {
+                Operators::record_duty(who, false);
+            }
+        }
+    }
 }
 
 impl pallet_rewards::BenchmarkHelper for Helper {
@@ -175,20 +206,43 @@ impl pallet_rewards::BenchmarkHelper for Helper {
 impl pallet_jobs::BenchmarkHelper<AccountId> for Helper {
     fn checkpoint_served_by(executor: &AccountId, hot_key: &AccountId) -> CheckpointRoot {
         let root = Self::accepted_checkpoint();
-        Self::operator(
-            executor,
-            hot_key.clone(),
-            Roles {
-                compute: true,
-                validate: false,
-            },
-        );
+        Self::operator(executor, hot_key.clone(), COMPUTE);
         let validators = (0..VALIDATORS).map(Self::numbered_validator);
         for who in validators.chain([executor.clone()]) {
-            Operators::serve(RuntimeOrigin::signed(who), root).expect("it serves nothing yet");
+            Self::serve(&who, root);
         }
         Self::freeze_weights();
         root
+    }
+
+    fn compute_operators(checkpoint: &CheckpointRoot, count: u32) -> Vec<AccountId> {
+        let more: Vec<AccountId> = (0..count).map(|n| account("compute", n, 0)).collect();
+        for who in &more {
+            Self::operator(who, who.clone(), COMPUTE);
+            Self::serve(who, *checkpoint);
+        }
+        Self::freeze_weights();
+        more
+    }
+
+    fn auditors(count: u32) -> Vec<AccountId> {
+        (0..count).map(Self::numbered_validator).collect()
+    }
+
+    fn burden(operator: &AccountId) {
+        let price = DOT;
+        let current = pallet_operators::CurrentEpoch::<Runtime>::get().index;
+        let period = <Runtime as pallet_rewards::Config>::ClaimPeriod::get();
+        for epoch in current..=current.saturating_add(period) {
+            <Self as pallet_rewards::BenchmarkHelper>::set_epoch(epoch);
+            Balances::mint_into(&Rewards::pot_account(), price).expect("issuance is far from full");
+            Rewards::record_fee(Subject::Job(u64::MAX), operator, &[], price, 1);
+            Rewards::record_poc_points(operator, 1);
+            Rewards::on_initialize(System::block_number());
+        }
+        for _ in 0..MISSED_BEFORE {
+            Operators::record_duty(operator, false);
+        }
     }
 }
 
@@ -197,16 +251,18 @@ impl pallet_audits::BenchmarkHelper<AccountId> for Helper {
         Self::numbered_validator(index)
     }
 
+    fn electorate(validators: u32) -> CheckpointRoot {
+        let root = Self::accepted_checkpoint();
+        for index in 0..validators {
+            Self::serve(&Self::numbered_validator(index), root);
+        }
+        Self::freeze_weights();
+        root
+    }
+
     fn opening(bytes: u32) -> Option<(AccountId, Subject, Vec<u8>)> {
         let operator: AccountId = account("executor", 0, 0);
-        Self::operator(
-            &operator,
-            operator.clone(),
-            Roles {
-                compute: true,
-                validate: false,
-            },
-        );
+        Self::operator(&operator, operator.clone(), COMPUTE);
         let leaf = TraceLeaf {
             token: 1,
             fingerprint: [1; FINGERPRINT_DIMS],

@@ -13,6 +13,14 @@ pub mod money {
     /// The least balance an account may hold, in planck (0.01 DOT, as on Asset Hub).
     pub const EXISTENTIAL_DEPOSIT: Balance = CENT;
 
+    /// Fee for the base weight of a transaction (about a tenth of a millisecond), in planck: 1/200 of a cent, as on
+    /// Polkadot's system parachains.
+    pub const BASE_WEIGHT_FEE: Balance = CENT / 200;
+    /// Fee for a byte of a transaction, in planck, as on Polkadot's system parachains: a kilobyte costs 0.005 DOT. The
+    /// longest transaction that somebody must send, an opening of 64 KiB, has its fee returned when it succeeds, but its
+    /// hot key has to hold it (0.33 DOT) at that moment.
+    pub const BYTE_FEE: Balance = MILLICENT / 2;
+
     /// Deposit for `items` storage entries of `bytes` bytes in total, in planck.
     pub const fn deposit(items: u32, bytes: u32) -> Balance {
         // Asset Hub's rate: 0.2 DOT an entry and 0.001 DOT a byte, divided by 100.

@@ -9,7 +9,7 @@ import { Enum, InvalidTxError, createClient } from 'polkadot-api';
 import { getPolkadotSigner } from 'polkadot-api/signer';
 import { getWsProvider } from 'polkadot-api/ws';
 import { WebSocket } from 'ws';
-import { concerns, dot, feeOf, printPayment, promptTokens, run } from './lib/options.mjs';
+import { concerns, dot, feeOf, printPayment, run } from './lib/options.mjs';
 import { Tokenizer } from './lib/tokenizer.mjs';
 
 const named = ({ event }) => ({ name: `${event.type}.${event.value.type}`, data: event.value.value ?? {} });
@@ -38,24 +38,30 @@ async function buy(client, options) {
   // View functions are there by name, under the names of their pallets.
   const { Checkpoints, Jobs, Operators } = api.view;
   const checkpoint =
-    options.checkpoint ?? (await Checkpoints.checkpoints(100)).find(([, record]) => record.status.type === 'Accepted')?.[0];
+    options.checkpoint ?? (await Checkpoints.checkpoints(undefined, 100)).find(([, record]) => record.status.type === 'Accepted')?.[0];
   if (!checkpoint) throw new Error('no checkpoint takes payment on this chain');
   const price = await Checkpoints.price(checkpoint);
   console.log(`checkpoint ${checkpoint}: ${price === undefined ? 'takes no payment' : `${dot(price)} a unit of compute`}`);
-  for (const { account, record, weight } of await Operators.operators_of(checkpoint, 100)) {
+  for (const { account, record, weight } of await Operators.operators_of(checkpoint, undefined, 100)) {
     console.log(`  ${account} ${Object.keys(record.roles).filter((role) => record.roles[role]).join(' and ')}, weight ${weight}`);
   }
-  const quote = await Jobs.quote(checkpoint, promptTokens(options.prompt), options.maxTokens);
-  const maxPrice = options.maxPrice ?? quote;
-  if (maxPrice === undefined) {
-    throw new Error('the chain quotes no price: an unknown checkpoint, one that takes no payment, or too small a context');
+  const prompt = Enum('Text', options.prompt);
+  const quote = await Jobs.quote(checkpoint, prompt, options.maxTokens);
+  // The chain says why it would refuse the job; only who names a price wants to hear it from `submit`.
+  if (!quote.success && options.maxPrice === undefined) {
+    throw await refusal(client, (await client.getFinalizedBlock()).hash, quote.value);
   }
+  if (quote.success) {
+    const { prompt_tokens, escrow, deposit } = quote.value;
+    console.log(`the prompt has ${prompt_tokens} tokens at the most: ${dot(escrow)}, and a deposit of ${dot(deposit)}`);
+  }
+  const maxPrice = options.maxPrice ?? quote.value.escrow;
 
   const free = async () => (await api.query.System.Account.getValue(address, { at: 'best' })).data.free;
   const before = await free();
   const call = api.tx.Jobs.submit({
     checkpoint,
-    prompt: Enum('Text', options.prompt),
+    prompt,
     salt: `0x${randomBytes(32).toString('hex')}`,
     sampling: {
       temperature_milli: options.temperatureMilli,
@@ -76,7 +82,7 @@ async function buy(client, options) {
   const { job, escrow } = sent.events.map((event) => named({ event })).find((e) => e.name === 'Jobs.JobSubmitted').data;
   console.log(`job ${job} in block ${sent.block.number}, up to ${dot(escrow)} on hold`);
 
-  const seen = { auditors: new Map(), events: [] };
+  const seen = { events: [] };
   // The node's own subscription tells stage, answer and outcome.
   const outcome = new Promise((resolve, reject) => {
     client._subscribe('chasqui_subscribeJob', 'chasqui_unsubscribeJob', [Number(job)]).subscribe({
@@ -106,7 +112,6 @@ async function buy(client, options) {
             if (!concerns(event, job, seen.case)) continue;
             console.log(`#${block.number}   ${event.name}`);
             seen.events.push({ block: block.number, name: event.name });
-            if (event.name === 'Audits.Revealed') seen.auditors.set(event.data.auditor, event.data.verdict.type);
             if (['Jobs.Settled', 'Jobs.Refunded', 'Jobs.Expired'].includes(event.name)) resolve(feeOf(events, job));
           }
         });
@@ -116,8 +121,7 @@ async function buy(client, options) {
     });
   });
   const [ended, fee] = await Promise.all([outcome, payment]);
-  const auditors = [...seen.auditors].filter(([, verdict]) => verdict === 'Valid').map(([auditor]) => auditor);
-  if (fee) printPayment(fee, seen.executor, auditors);
+  if (fee) printPayment(fee);
   const transactionFee = sent.events.map((event) => named({ event })).find((e) => e.name === 'TransactionPayment.TransactionFeePaid');
   return {
     library: 'polkadot-api',
@@ -125,7 +129,6 @@ async function buy(client, options) {
     job,
     client: address,
     ...seen,
-    auditors,
     outcome: ended,
     fee,
     transactionFee: transactionFee?.data.actual_fee,

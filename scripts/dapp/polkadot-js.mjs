@@ -3,7 +3,7 @@
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { u8aConcat, u8aToHex } from '@polkadot/util';
 import { cryptoWaitReady, randomAsU8a } from '@polkadot/util-crypto';
-import { concerns, dot, feeOf, printPayment, promptTokens, run } from './lib/options.mjs';
+import { concerns, dot, feeOf, printPayment, run } from './lib/options.mjs';
 import { Tokenizer } from './lib/tokenizer.mjs';
 
 /** The node's own subscription: polkadot-js learns of it when the connection is made. */
@@ -92,7 +92,7 @@ function submit(api, call, signer) {
 
 /** Prints the job's stages and events until it has ended. */
 async function follow(api, job, from, tokenizer) {
-  const seen = { job, events: [], auditors: new Map() };
+  const seen = { job, events: [] };
   const stop = [];
   const outcome = new Promise((resolve, reject) => {
     api.rpc.chasqui
@@ -124,7 +124,6 @@ async function follow(api, job, from, tokenizer) {
         if (!concerns(event, job, seen.case)) continue;
         console.log(`#${next}   ${event.name}`);
         seen.events.push({ block: next, ...event });
-        if (event.name === 'Audits.Revealed') seen.auditors.set(event.data.auditor, event.data.verdict);
       }
       seen.fee ??= feeOf(events, job);
     }
@@ -152,29 +151,33 @@ async function buy(api, options) {
 
   let checkpoint = options.checkpoint;
   if (!checkpoint) {
-    const all = await view(api, 'Checkpoints', 'checkpoints', 100);
+    const all = await view(api, 'Checkpoints', 'checkpoints', null, 100);
     checkpoint = all.find(([, record]) => record.status.isAccepted)?.[0].toHex();
     if (!checkpoint) throw new Error('no checkpoint takes payment on this chain');
   }
   const price = await view(api, 'Checkpoints', 'price', checkpoint);
   console.log(`checkpoint ${checkpoint}: ${price.isSome ? `${dot(price.unwrap().toBigInt())} a unit of compute` : 'takes no payment'}`);
-  const operators = await view(api, 'Operators', 'operators_of', checkpoint, 100);
+  const operators = await view(api, 'Operators', 'operators_of', checkpoint, null, 100);
   for (const { account, record, weight, reputation, active } of operators) {
     const roles = ['compute', 'validate'].filter((role) => record.roles[role].isTrue).join(' and ');
     console.log(`  ${account} ${roles}, weight ${weight}, reputation ${reputation.toHuman()}${active.isTrue ? '' : ', not active'}`);
   }
-  const quote = await view(api, 'Jobs', 'quote', checkpoint, promptTokens(options.prompt), options.maxTokens);
-  const maxPrice = options.maxPrice ?? quote.unwrapOr(null)?.toBigInt();
-  if (maxPrice === undefined) {
-    throw new Error('the chain quotes no price: an unknown checkpoint, one that takes no payment, or too small a context');
+  const prompt = { Text: u8aToHex(options.prompt) };
+  const quoted = await view(api, 'Jobs', 'quote', checkpoint, prompt, options.maxTokens);
+  // The chain says why it would refuse the job; only who names a price wants to hear it from `submit`.
+  if (quoted.isErr && options.maxPrice === undefined) throw refusal(api, quoted.asErr);
+  const quote = quoted.isOk ? quoted.asOk : undefined;
+  const maxPrice = options.maxPrice ?? quote.escrow.toBigInt();
+  if (quote) {
+    console.log(`the prompt has ${quote.promptTokens} tokens at the most: ${dot(quote.escrow.toBigInt())}, and a deposit of ${dot(quote.deposit.toBigInt())}`);
   }
-  console.log(`costs at the most ${quote.isSome ? dot(quote.unwrap().toBigInt()) : '?'}, pays at the most ${dot(maxPrice)}`);
+  console.log(`pays at the most ${dot(maxPrice)}`);
 
   const free = async () => (await api.query.system.account(client.address)).data.free.toBigInt();
   const before = await free();
   const call = api.tx.jobs.submit(
     checkpoint,
-    { Text: u8aToHex(options.prompt) },
+    prompt,
     randomAsU8a(32),
     {
       temperatureMilli: options.temperatureMilli,
@@ -204,7 +207,6 @@ async function buy(api, options) {
     text: seen.text,
     executor: seen.executor,
     case: seen.case,
-    auditors: [...seen.auditors].filter(([, verdict]) => 'valid' in Object(verdict) || /^valid$/i.test(verdict)).map(([auditor]) => auditor),
     outcome: seen.outcome,
     fee: seen.fee,
     transactionFee: events.map(named).find((e) => e.name === 'TransactionPayment.TransactionFeePaid')?.data.actual_fee,
@@ -212,8 +214,8 @@ async function buy(api, options) {
     events: seen.events.map(({ block, name }) => ({ block, name })),
   };
   if (seen.fee) {
-    printPayment(seen.fee, seen.executor, report.auditors);
-    for (const account of [seen.executor, ...report.auditors]) {
+    printPayment(seen.fee);
+    for (const account of [seen.fee.executor, ...seen.fee.auditors.map(([auditor]) => auditor)]) {
       const earned = (await view(api, 'Rewards', 'earnings', seen.fee.epoch, account)).unwrapOr(null);
       if (earned) {
         const sum = earned.compute.toBigInt() + earned.audit.toBigInt();

@@ -55,6 +55,7 @@ pub fn network(chain: &mut Chain) {
         vocabulary: 32_000,
         context_tokens: 8_192,
         end_tokens: vec![2].try_into().expect("one"),
+        has_tokenizer: true,
         units_per_prompt_token: 1,
         units_per_output_token: 4,
         size_bytes: 1,

@@ -146,6 +146,7 @@ impl ProposeCommand {
             vocabulary: config.vocab_size as u32,
             context_tokens: config.max_position_embeddings as u32,
             end_tokens: engine.eos_ids().to_vec(),
+            has_tokenizer: engine.tokenizer().is_ok(),
             units_per_prompt_token: self.units_per_prompt_token,
             units_per_output_token: self.units_per_output_token,
             size_bytes: manifest.total_bytes(),

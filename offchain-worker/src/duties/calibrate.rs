@@ -63,17 +63,22 @@ async fn check_declaration(worker: &Worker, root: CheckpointRoot, engine: &Engin
         info.vocabulary as usize,
         info.context_tokens as usize,
         info.end_tokens.0,
+        info.has_tokenizer,
     );
     let found = (
         config.vocab_size,
         config.max_position_embeddings,
         engine.eos_ids().to_vec(),
+        engine.tokenizer().is_ok(),
     );
     ensure!(
-        declared.0 == found.0 && declared.1 <= found.1 && declared.2 == found.2,
-        "checkpoint {root:?} declares vocabulary {}, context {} and end tokens {:?}; its files say {}, {} and {:?}: \
-         not calibrated",
-        declared.0, declared.1, declared.2, found.0, found.1, found.2
+        declared.0 == found.0
+            && declared.1 <= found.1
+            && declared.2 == found.2
+            && declared.3 == found.3,
+        "checkpoint {root:?} declares vocabulary {}, context {}, end tokens {:?} and tokenizer {}; its files say {}, \
+         {}, {:?} and {}: not calibrated",
+        declared.0, declared.1, declared.2, declared.3, found.0, found.1, found.2, found.3
     );
     Ok(())
 }

@@ -9,17 +9,18 @@
 
 use crate::{
     machine, Agenda, Ballots, Case, Cases, Config, Counters, Duties, Error, Event, Flag, History,
-    NextCase, Opening, Openings, Pallet, Parameters, Phase, Seat, Totals, Vote,
+    NextCase, Opening, Openings, Pallet, Parameters, Phase, Seat, Totals, Vote, WeightInfo,
 };
 use alloc::vec::Vec;
 use chasqui_primitives::{
     audit::{self, Evidence, Stage, Tally, Verdict},
     draw::draw_subseed,
     hash::tag,
-    traits::{CaseRequest, CaseSubjects, Operators},
+    traits::{CaseRequest, CaseSubjects, Opened, Operators},
     CaseId, Role,
 };
-use frame_support::{ensure, BoundedVec};
+use core::cell::Cell;
+use frame_support::{ensure, weights::Weight, BoundedVec};
 use frame_system::{
     ensure_signed,
     pallet_prelude::{BlockNumberFor, OriginFor},
@@ -82,13 +83,14 @@ impl<T: Config> Pallet<T> {
         Self::schedule(id, case, next);
     }
 
-    /// Draws up to `count` auditors out of the case's electorate who have had no seat yet.
-    pub(crate) fn draw_auditors(
+    /// Draws up to `count` auditors out of the case's electorate who have had no seat yet. Returns how many it looked
+    /// at, too.
+    fn draw_auditors(
         id: CaseId,
         case: &Case<T>,
         seed: &H256,
         count: u32,
-    ) -> Vec<T::AccountId> {
+    ) -> (Vec<T::AccountId>, u32) {
         let subseed = draw_subseed(
             tag::DRAW_PANEL,
             &Self::genesis(),
@@ -96,7 +98,9 @@ impl<T: Config> Pallet<T> {
             &id.encode(),
             case.round,
         );
+        let asked = Cell::new(0u32);
         let eligible = |who: &T::AccountId| {
+            asked.set(asked.get().saturating_add(1));
             !case.dismissed.contains(who)
                 && !case.seats.iter().any(|seat| seat.auditor == *who)
                 && T::Operators::vote_weight(
@@ -106,17 +110,24 @@ impl<T: Config> Pallet<T> {
                     who,
                 ) > 0
         };
-        T::Operators::draw(Role::Validate, &case.checkpoint, &subseed, count, &eligible)
+        let drawn =
+            T::Operators::draw(Role::Validate, &case.checkpoint, &subseed, count, &eligible);
+        (drawn, asked.get())
+    }
+
+    /// What the draw of a panel costs for those it looks at, beside what any step costs.
+    pub(crate) fn passed_over(asked: u32) -> Weight {
+        T::WeightInfo::draw_seats(asked).saturating_sub(T::WeightInfo::draw_seats(0))
     }
 
     /// Fills the panel's empty seats by a draw: all of them, or none. Each auditor's bond becomes
-    /// liable. `false`: too few auditors could be drawn.
-    pub(crate) fn fill_seats(id: CaseId, case: &mut Case<T>, seed: &H256) -> bool {
+    /// liable. `false`: too few auditors could be drawn. The number is that of those looked at.
+    pub(crate) fn fill_seats(id: CaseId, case: &mut Case<T>, seed: &H256) -> (bool, u32) {
         let missing = case.wanted.saturating_sub(case.seats.len() as u32);
-        let mut drawn = Self::draw_auditors(id, case, seed, missing);
+        let (mut drawn, asked) = Self::draw_auditors(id, case, seed, missing);
         drawn.truncate(missing as usize);
         if (drawn.len() as u32) < missing {
-            return false;
+            return (false, asked);
         }
         let mut seated: Vec<T::AccountId> = Vec::new();
         for auditor in drawn {
@@ -130,11 +141,11 @@ impl<T: Config> Pallet<T> {
         match BoundedVec::try_from(seats) {
             Ok(seats) if seats.len() as u32 == case.wanted => {
                 case.seats = seats;
-                true
+                (true, asked)
             }
             _ => {
                 seated.iter().for_each(T::Operators::remove_liability);
-                false
+                (false, asked)
             }
         }
     }
@@ -154,7 +165,7 @@ impl<T: Config> Pallet<T> {
         Self::schedule(id, case, until);
     }
 
-    pub(crate) fn do_open(request: CaseRequest<T::AccountId>) -> Result<CaseId, DispatchError> {
+    pub(crate) fn do_open(request: CaseRequest<T::AccountId>) -> Result<Opened, DispatchError> {
         let mut parties = alloc::vec![request.operator.clone()];
         parties.extend(request.client.clone());
         let electorate = T::Operators::electorate(&request.checkpoint, &parties);
@@ -193,7 +204,8 @@ impl<T: Config> Pallet<T> {
             reveals: 0,
             wake: now,
         };
-        if Self::fill_seats(id, &mut case, &request.seed) {
+        let (full, asked) = Self::fill_seats(id, &mut case, &request.seed);
+        if full {
             Self::begin_panel_round(id, &mut case);
         } else {
             // Part of the electorate cannot be drawn now. Fewer than k valid reveals close
@@ -208,7 +220,10 @@ impl<T: Config> Pallet<T> {
             panel: case.seats.iter().map(|s| s.auditor.clone()).collect(),
         });
         Cases::<T>::insert(id, case);
-        Ok(id)
+        Ok(Opened {
+            case: id,
+            passed_over: Self::passed_over(asked),
+        })
     }
 
     /// Notes a commitment. Equal commitments are not compared: one binds its author, so a copy can

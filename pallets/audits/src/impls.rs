@@ -9,9 +9,10 @@
 
 use crate::{Config, Pallet, Parameters};
 use chasqui_primitives::{
-    traits::{CaseRequest, Cases},
-    CaseId,
+    draw::MAX_CANDIDATES,
+    traits::{CaseRequest, Cases, Opened},
 };
+use frame_support::weights::Weight;
 use sp_core::Get;
 use sp_runtime::DispatchError;
 
@@ -20,8 +21,12 @@ impl<T: Config> Cases<T::AccountId> for Pallet<T> {
         Parameters::<T>::get().seats.min(T::MaxSeats::get())
     }
 
-    fn open(request: CaseRequest<T::AccountId>) -> Result<CaseId, DispatchError> {
+    fn open(request: CaseRequest<T::AccountId>) -> Result<Opened, DispatchError> {
         Self::do_open(request)
+    }
+
+    fn most_passed_over() -> Weight {
+        Self::passed_over(MAX_CANDIDATES)
     }
 }
 

@@ -18,7 +18,8 @@
 //! block has no room for rolls forward, and windows that depend on it begin when it is done.
 //!
 //! Calls answer clearly and lose nothing when they come early, late, twice or from a stranger, and
-//! a call that succeeds is free.
+//! a call that succeeds is free. They are operational, so that blocks full of other transactions do
+//! not make anybody miss a window.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -303,7 +304,7 @@ pub mod pallet {
         /// By the bonded account or hot key of an operator with a seat (stage one) or a ballot
         /// (stage two), once a round, in the commit window.
         #[pallet::call_index(0)]
-        #[pallet::weight(T::WeightInfo::commit())]
+        #[pallet::weight((T::WeightInfo::commit(), DispatchClass::Operational))]
         pub fn commit(
             origin: OriginFor<T>,
             case: CaseId,
@@ -316,7 +317,7 @@ pub mod pallet {
 
         /// Reveals what the operator committed to, in the reveal window.
         #[pallet::call_index(1)]
-        #[pallet::weight(T::WeightInfo::reveal())]
+        #[pallet::weight((T::WeightInfo::reveal(), DispatchClass::Operational))]
         pub fn reveal(
             origin: OriginFor<T>,
             case: CaseId,
@@ -332,7 +333,7 @@ pub mod pallet {
         /// Posts the trace that the operator committed to, when auditors claim that it withholds
         /// it. Kept on chain until the case closes.
         #[pallet::call_index(2)]
-        #[pallet::weight(T::WeightInfo::post_opening(opening.len() as u32))]
+        #[pallet::weight((T::WeightInfo::post_opening(opening.len() as u32), DispatchClass::Operational))]
         pub fn post_opening(
             origin: OriginFor<T>,
             case: CaseId,
@@ -345,7 +346,7 @@ pub mod pallet {
 
         /// Sets the parameters. Windows that are open keep their end; liens keep their amount.
         #[pallet::call_index(3)]
-        #[pallet::weight(T::WeightInfo::set_params())]
+        #[pallet::weight((T::WeightInfo::set_params(), DispatchClass::Operational))]
         pub fn set_params(origin: OriginFor<T>, params: Params) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
             ensure!(

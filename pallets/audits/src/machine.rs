@@ -172,7 +172,9 @@ pub enum Duty {
 /// What the auditors of a closed case deserve.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judgement<AccountId> {
-    /// Those who revealed with the decision, each once; upheld flaggers first.
+    /// Those who revealed with the decision, each once, seats first. The order earns nobody more: all of them get the
+    /// same, and nobody counts as the reporter. Where a case went to the vote because evidence disagreed, nobody
+    /// reported anything; where somebody flagged, a part of its own would pay auditors for being the first to accuse.
     pub majority: Vec<AccountId>,
     /// One entry a part.
     pub duties: Vec<(AccountId, Duty)>,

@@ -13,7 +13,7 @@ use chasqui_primitives::{
     },
     Balance, CaseId, CheckpointRoot, EpochIndex, RelayBlockNumber, Role,
 };
-use frame_support::{derive_impl, parameter_types, traits::Hooks};
+use frame_support::{derive_impl, parameter_types, traits::Hooks, weights::Weight};
 use frame_system::EnsureRoot;
 use sp_core::{ConstU32, H256};
 use sp_runtime::{
@@ -139,6 +139,8 @@ pub const CHECKPOINT: CheckpointRoot = H256([1; 32]);
 pub const PRICE: Balance = 1_000;
 /// The opening that the executor committed to.
 pub const OPENING: &[u8] = b"the trace";
+/// What the subject's owner says that closing a case costs, beside something for each in the majority.
+pub const CLOSE_WEIGHT: Weight = Weight::from_parts(1_000_003, 1_009);
 /// Evidence that honest auditors agree on, up to this.
 pub const TAU: u32 = 10;
 
@@ -270,7 +272,7 @@ impl Ledger<AccountId> for World {
     fn pot() -> AccountId {
         0
     }
-    fn record_fee(_: &AccountId, _: &[AccountId], _: Balance, _: u64) {}
+    fn record_fee(_: Subject, _: &AccountId, _: &[AccountId], _: Balance, _: u64) {}
     fn record_poc_points(operator: &AccountId, points: u64) {
         Self::change(*operator, |o| o.points += points);
     }
@@ -317,6 +319,10 @@ impl CaseSubjects<AccountId> for World {
             });
         });
     }
+    fn close_weight(decision: &Decision, majority: u32) -> Weight {
+        let each = if *decision == Decision::Valid { 3 } else { 5 };
+        CLOSE_WEIGHT.saturating_add(Weight::from_parts(each, each).saturating_mul(majority.into()))
+    }
     fn opening_matches(_: &Subject, opening: &[u8]) -> bool {
         opening == OPENING || opening.iter().all(|byte| *byte == 5)
     }
@@ -333,6 +339,12 @@ impl crate::BenchmarkHelper<AccountId> for World {
             o.weight = 1;
         });
         id
+    }
+    fn electorate(validators: u32) -> CheckpointRoot {
+        for index in 0..validators {
+            Self::validator(index);
+        }
+        CHECKPOINT
     }
     fn opening(bytes: u32) -> Option<(AccountId, Subject, Vec<u8>)> {
         Self::change(EXECUTOR, |o| o.owner = EXECUTOR);
@@ -456,7 +468,9 @@ pub fn request() -> CaseRequest<AccountId> {
 
 /// Opens a case; its number and panel.
 pub fn open() -> (CaseId, Vec<AccountId>) {
-    let id = Audits::open(request()).expect("the electorate is not empty");
+    let id = Audits::open(request())
+        .expect("the electorate is not empty")
+        .case;
     (id, panel(id))
 }
 

@@ -15,6 +15,7 @@ use crate::{
 use alloc::{collections::BTreeSet, vec::Vec};
 use chasqui_primitives::{
     audit::{self, Decision, HardReason, Stage, Verdict},
+    draw::MAX_CANDIDATES,
     traits::{CaseSubjects, Ledger, Operators, Randomness, SeedExpired},
     CaseId,
 };
@@ -39,8 +40,8 @@ impl<T: Config> Pallet<T> {
         let mut room = T::MaxBallotsPerBlock::get();
         let mut worked = false;
         for id in Agenda::<T>::take(now) {
-            weight = weight.saturating_add(T::WeightInfo::step());
             let Some(mut case) = Cases::<T>::get(id) else {
+                weight = weight.saturating_add(T::WeightInfo::step());
                 continue;
             };
             let step = Self::step_of(id, &mut case, now);
@@ -48,13 +49,17 @@ impl<T: Config> Pallet<T> {
             if ballots > room && worked {
                 Self::schedule(id, &mut case, now);
                 Cases::<T>::insert(id, case);
+                // The ballots may have been read to see what comes next.
+                weight = weight
+                    .saturating_add(T::WeightInfo::step())
+                    .saturating_add(T::DbWeight::get().reads(ballots.into()));
                 continue;
             }
             if ballots > 0 {
                 worked = true;
                 room = room.saturating_sub(ballots);
-                weight = weight.saturating_add(T::WeightInfo::step_ballots(ballots));
             }
+            weight = weight.saturating_add(Self::step_weight(&case, &step, ballots));
             Self::take_step(id, case, step, now);
         }
         weight
@@ -124,6 +129,37 @@ impl<T: Config> Pallet<T> {
         }
     }
 
+    /// The most that a step with so many ballots costs: whatever the auditors deserve, and what the subject's owner
+    /// does about a case that closes.
+    pub(crate) fn step_weight(case: &Case<T>, step: &Step, ballots: u32) -> Weight {
+        let mut weight = T::WeightInfo::step().max(T::WeightInfo::dismiss());
+        if ballots > 0 {
+            let most = T::WeightInfo::open_ballots(ballots)
+                .max(T::WeightInfo::step_ballots(ballots))
+                .max(T::WeightInfo::punish_ballots(ballots));
+            weight = weight.saturating_add(most);
+        }
+        let flags = case.flags.len() as u64;
+        let beside = match step {
+            Step::Window(Next::Close(decision)) => {
+                let majority = ballots.saturating_add(case.seats.len() as u32);
+                let liens = match (decision, ballots) {
+                    (Decision::Valid, 1..) => T::WeightInfo::forfeit_lien(ballots),
+                    _ => Weight::zero(),
+                };
+                T::Subjects::close_weight(decision, majority)
+                    .saturating_add(liens.saturating_mul(flags))
+            }
+            Step::Window(Next::JudgeAnew) => T::WeightInfo::forfeit_lien(1).saturating_mul(flags),
+            // Where nobody can vote the case is closed at once.
+            Step::Window(Next::EnterStageTwo) => T::Subjects::close_weight(&Decision::Undecided, 0),
+            Step::FillSeats(_) => T::Subjects::close_weight(&Decision::Undecided, 0)
+                .saturating_add(Self::passed_over(MAX_CANDIDATES)),
+            Step::Window(_) | Step::Wait => Weight::zero(),
+        };
+        weight.saturating_add(beside)
+    }
+
     fn take_step(id: CaseId, case: Case<T>, step: Step, now: BlockNumberFor<T>) {
         let case = match step {
             Step::Window(Next::OpenReveals) => Self::open_reveals(id, case),
@@ -188,7 +224,8 @@ impl<T: Config> Pallet<T> {
     fn redraw(id: CaseId, mut case: Case<T>, seed: &H256) {
         let earlier = case.seats.len();
         case.round = case.round.saturating_add(1);
-        if !Self::fill_seats(id, &mut case, seed) {
+        let (full, _) = Self::fill_seats(id, &mut case, seed);
+        if !full {
             return Self::enter_stage_two(id, case);
         }
         case.projection_seed = audit::projection_seed(&Self::genesis(), seed, id);
@@ -393,7 +430,7 @@ impl<T: Config> Pallet<T> {
         });
     }
 
-    fn forfeit(id: CaseId, auditor: &T::AccountId, lien: u128, to: &[T::AccountId]) {
+    pub(crate) fn forfeit(id: CaseId, auditor: &T::AccountId, lien: u128, to: &[T::AccountId]) {
         let paid = T::Operators::forfeit_lien(auditor, lien, to);
         Self::deposit_event(Event::LienForfeited {
             case: id,

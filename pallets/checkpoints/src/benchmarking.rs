@@ -6,6 +6,8 @@ use crate::{
 };
 use chasqui_primitives::{
     audit::{AuditLimits, AuditThresholds},
+    draw::MAX_CANDIDATES,
+    traits::Operators,
     CheckpointRoot, NumericProfile,
 };
 use frame_benchmarking::v2::*;
@@ -18,9 +20,13 @@ use sp_runtime::traits::One;
 pub trait BenchmarkHelper<AccountId> {
     /// Registers a bonded validator, another one for each index, and returns its bonded account.
     fn validator(index: u32) -> AccountId;
+    /// Has so many validators serve `checkpoint`, freezes their weights, and makes all of them unfit to be drawn.
+    fn unfit_validators(checkpoint: &CheckpointRoot, count: u32);
 }
 
 const ROOT: CheckpointRoot = H256([9; 32]);
+/// Missed duties of a new operator after which another is significant, by the default parameters.
+const MISSED_BEFORE: u32 = 4;
 
 fn info() -> CheckpointInfo {
     CheckpointInfo {
@@ -30,6 +36,7 @@ fn info() -> CheckpointInfo {
         vocabulary: 1_000,
         context_tokens: 1_000,
         end_tokens: alloc::vec![1; 8].try_into().unwrap_or_default(),
+        has_tokenizer: true,
         units_per_prompt_token: 1,
         units_per_output_token: 2,
         size_bytes: 1,
@@ -241,10 +248,20 @@ mod benchmarks {
         assert!(!Agenda::<T>::contains_key(now));
     }
 
-    /// A round that ends.
+    /// A round in which nobody answered, and everybody has missed one duty too many.
     #[benchmark]
     fn step() -> Result<(), BenchmarkError> {
         let validator = collecting::<T>()?;
+        let mut calibration =
+            Calibrations::<T>::get(ROOT).ok_or(BenchmarkError::Stop("no calibration"))?;
+        for seat in calibration.seats.iter_mut() {
+            seat.thresholds = None;
+            CalibrationDuties::<T>::insert(&seat.validator, ROOT, ());
+            for _ in 0..MISSED_BEFORE {
+                T::Operators::record_duty(&seat.validator, false);
+            }
+        }
+        Calibrations::<T>::insert(ROOT, calibration);
         let next = Pallet::<T>::now() + One::one();
         frame_system::Pallet::<T>::set_block_number(next);
 
@@ -254,6 +271,23 @@ mod benchmarks {
         }
 
         assert!(!CalibrationDuties::<T>::contains_key(validator, ROOT));
+        Ok(())
+    }
+
+    /// A draw that looks at `c` validators, none of them fit.
+    #[benchmark]
+    fn draw(c: Linear<1, { MAX_CANDIDATES }>) -> Result<(), BenchmarkError> {
+        proposed::<T>()?;
+        let calibration =
+            Calibrations::<T>::get(ROOT).ok_or(BenchmarkError::Stop("no calibration"))?;
+        T::BenchmarkHelper::unfit_validators(&ROOT, c);
+
+        #[block]
+        {
+            Pallet::<T>::draw_calibrators(ROOT, calibration, &H256::repeat_byte(7));
+        }
+
+        assert!(Calibrations::<T>::get(ROOT).is_some_and(|calibration| calibration.round == 1));
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use chasqui_primitives::{
     traits::{Operators, Randomness, SeedExpired},
     CheckpointRoot, Role,
 };
+use core::cell::Cell;
 use frame_support::{ensure, weights::Weight};
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_core::H256;
@@ -59,12 +60,15 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn move_calibrations_on(now: BlockNumberFor<T>) -> Weight {
         let mut weight = T::WeightInfo::agenda();
         for root in Agenda::<T>::take(now) {
+            // A round that ends, or a draw: what it writes is no more, but it asks candidates.
             weight = weight.saturating_add(T::WeightInfo::step());
             let Some(calibration) = Calibrations::<T>::get(root) else {
                 continue;
             };
             match calibration.phase {
-                CalibrationPhase::AwaitSeed { due } => Self::await_seed(root, calibration, due),
+                CalibrationPhase::AwaitSeed { due } => {
+                    weight = weight.saturating_add(Self::await_seed(root, calibration, due));
+                }
                 CalibrationPhase::Collect { .. } => Self::end_round(root, calibration),
                 CalibrationPhase::Stalled => {}
             }
@@ -72,9 +76,13 @@ impl<T: Config> Pallet<T> {
         weight
     }
 
-    fn await_seed(root: CheckpointRoot, mut calibration: Calibration<T>, due: u32) {
+    /// Returns what a draw costs beside a step.
+    fn await_seed(root: CheckpointRoot, mut calibration: Calibration<T>, due: u32) -> Weight {
         match T::Randomness::seed(due) {
-            Ok(Some(seed)) => return Self::draw_calibrators(root, calibration, &seed),
+            Ok(Some(seed)) => {
+                let asked = Self::draw_calibrators(root, calibration, &seed);
+                return T::WeightInfo::draw(asked);
+            }
             Ok(None) => {}
             Err(SeedExpired) => {
                 calibration.phase = CalibrationPhase::AwaitSeed {
@@ -84,12 +92,17 @@ impl<T: Config> Pallet<T> {
         }
         Self::schedule(root, &mut calibration, Self::now());
         Calibrations::<T>::insert(root, calibration);
+        Weight::zero()
     }
 
     /// Draws the validators that are still wanted, out of those that serve the checkpoint, none of
     /// them related to the proposer. Fewer, when there are no more: another round follows, soon when there is
-    /// nobody to wait for.
-    fn draw_calibrators(root: CheckpointRoot, mut calibration: Calibration<T>, seed: &H256) {
+    /// nobody to wait for. Returns how many were looked at.
+    pub(crate) fn draw_calibrators(
+        root: CheckpointRoot,
+        mut calibration: Calibration<T>,
+        seed: &H256,
+    ) -> u32 {
         let proposer = Registry::<T>::get(root).and_then(|checkpoint| checkpoint.proposer);
         let missing = calibration
             .wanted
@@ -102,7 +115,9 @@ impl<T: Config> Pallet<T> {
             calibration.round,
         );
         let seats = &calibration.seats;
+        let asked = Cell::new(0u32);
         let eligible = |who: &T::AccountId| {
+            asked.set(asked.get().saturating_add(1));
             let is_proposers = proposer
                 .as_ref()
                 .is_some_and(|proposer| T::Operators::are_related(proposer, who));
@@ -135,6 +150,7 @@ impl<T: Config> Pallet<T> {
             validators,
             until,
         });
+        asked.get()
     }
 
     /// Dismisses those who did not answer, and draws others or gives up.

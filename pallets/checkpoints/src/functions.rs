@@ -11,6 +11,7 @@ use crate::{
     Calibration, CalibrationDuties, CalibrationPhase, Calibrations, Checkpoint, CheckpointInfo,
     CheckpointOf, Config, Error, Event, HoldReason, Pallet, Parameters, Registry, Status,
 };
+use alloc::vec::Vec;
 use chasqui_primitives::{traits::Randomness, Balance, CheckpointRoot};
 use frame_support::{
     ensure,
@@ -38,6 +39,18 @@ impl<T: Config> Pallet<T> {
 
     pub(crate) fn registered(root: &CheckpointRoot) -> Result<CheckpointOf<T>, DispatchError> {
         Ok(Registry::<T>::get(root).ok_or(Error::<T>::UnknownCheckpoint)?)
+    }
+
+    /// Up to `limit` registered checkpoints, in order of their roots, after one of them.
+    pub(crate) fn registered_after(
+        after: Option<CheckpointRoot>,
+        limit: u32,
+    ) -> Vec<(CheckpointRoot, CheckpointOf<T>)> {
+        let registered = match after {
+            None => Registry::<T>::iter(),
+            Some(root) => Registry::<T>::iter_from(Registry::<T>::hashed_key_for(root)),
+        };
+        registered.take(limit as usize).collect()
     }
 
     pub(crate) fn do_propose(

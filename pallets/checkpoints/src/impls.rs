@@ -28,6 +28,7 @@ impl<T: Config> Checkpoints for Pallet<T> {
             profile: checkpoint.info.profile,
             thresholds: checkpoint.thresholds?,
             end_tokens: checkpoint.info.end_tokens,
+            has_tokenizer: checkpoint.info.has_tokenizer,
         })
     }
 

@@ -300,9 +300,9 @@ pub mod pallet {
             Self::do_propose(root, proposer, info)
         }
 
-        /// Submits a drawn validator's calibration, by its bonded account or hot key.
+        /// Submits a drawn validator's calibration, by its bonded account or hot key. Free when it succeeds.
         #[pallet::call_index(1)]
-        #[pallet::weight(T::WeightInfo::calibrate())]
+        #[pallet::weight((T::WeightInfo::calibrate(), DispatchClass::Operational))]
         pub fn calibrate(
             origin: OriginFor<T>,
             root: CheckpointRoot,
@@ -339,7 +339,7 @@ pub mod pallet {
 
         /// Removes a proposal. The deposit returns.
         #[pallet::call_index(4)]
-        #[pallet::weight(T::WeightInfo::remove_proposal())]
+        #[pallet::weight((T::WeightInfo::remove_proposal(), DispatchClass::Operational))]
         pub fn reject(origin: OriginFor<T>, root: CheckpointRoot) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
             let checkpoint = Self::registered(&root)?;
@@ -350,7 +350,7 @@ pub mod pallet {
 
         /// Has a calibrated checkpoint take payment, at `unit_price` planck a unit of compute.
         #[pallet::call_index(5)]
-        #[pallet::weight(T::WeightInfo::accept())]
+        #[pallet::weight((T::WeightInfo::accept(), DispatchClass::Operational))]
         pub fn accept(
             origin: OriginFor<T>,
             root: CheckpointRoot,
@@ -362,7 +362,7 @@ pub mod pallet {
 
         /// Sets the price of a unit of compute, in planck, for jobs from now on.
         #[pallet::call_index(6)]
-        #[pallet::weight(T::WeightInfo::set_price())]
+        #[pallet::weight((T::WeightInfo::set_price(), DispatchClass::Operational))]
         pub fn set_price(
             origin: OriginFor<T>,
             root: CheckpointRoot,
@@ -375,7 +375,7 @@ pub mod pallet {
         /// Takes an accepted checkpoint out of service. The deposit returns; jobs that are open
         /// keep their terms. It may be proposed again.
         #[pallet::call_index(7)]
-        #[pallet::weight(T::WeightInfo::retire())]
+        #[pallet::weight((T::WeightInfo::retire(), DispatchClass::Operational))]
         pub fn retire(origin: OriginFor<T>, root: CheckpointRoot) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
             Self::do_retire(root)
@@ -384,7 +384,7 @@ pub mod pallet {
         /// Sets the parameters, for calibrations that begin from now on and for the next windows
         /// of those under way.
         #[pallet::call_index(8)]
-        #[pallet::weight(T::WeightInfo::set_params())]
+        #[pallet::weight((T::WeightInfo::set_params(), DispatchClass::Operational))]
         pub fn set_params(origin: OriginFor<T>, params: Params) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
             ensure!(
@@ -404,11 +404,13 @@ pub mod pallet {
             Registry::<T>::get(root)
         }
 
-        /// Up to `limit` (at most 1,000) registered checkpoints, in order of their roots.
-        pub fn checkpoints(limit: u32) -> Vec<(CheckpointRoot, CheckpointOf<T>)> {
-            Registry::<T>::iter()
-                .take(limit.min(1_000) as usize)
-                .collect()
+        /// Up to `limit` (and 1,000) registered checkpoints, in order of their roots; the next ones with the last root
+        /// as `after`.
+        pub fn checkpoints(
+            after: Option<CheckpointRoot>,
+            limit: u32,
+        ) -> Vec<(CheckpointRoot, CheckpointOf<T>)> {
+            Self::registered_after(after, limit.min(1_000))
         }
 
         /// Planck a unit of compute, if the checkpoint takes payment.

@@ -228,6 +228,12 @@ impl crate::BenchmarkHelper<AccountId> for World {
         });
         id
     }
+    fn unfit_validators(_: &CheckpointRoot, count: u32) {
+        for index in 0..count {
+            let id = Self::validator(index);
+            Self::change(id, |o| o.serves = false);
+        }
+    }
 }
 
 pub fn params() -> Params {
@@ -248,6 +254,7 @@ pub fn info() -> CheckpointInfo {
         vocabulary: 512,
         context_tokens: 256,
         end_tokens: vec![2].try_into().expect("it fits"),
+        has_tokenizer: true,
         units_per_prompt_token: 1,
         units_per_output_token: 3,
         size_bytes: 4_000_000,

@@ -53,6 +53,8 @@ pub struct CheckpointInfo {
     pub context_tokens: u32,
     /// Token ids that end an output.
     pub end_tokens: BoundedVec<u32, ConstU32<MAX_END_TOKENS>>,
+    /// Whether its files hold a tokenizer: without one it takes token ids only, no text.
+    pub has_tokenizer: bool,
     /// Units of compute for a token of the prompt.
     pub units_per_prompt_token: u32,
     /// Units of compute for a token of the output.

@@ -21,8 +21,10 @@ pub trait WeightInfo {
     fn set_params() -> Weight;
     /// Reading a block's agenda.
     fn agenda() -> Weight;
-    /// One calibration of the agenda, with its draw.
+    /// One calibration of the agenda: a round that ends, or begins.
     fn step() -> Weight;
+    /// A draw that looks at `c` validators.
+    fn draw(c: u32) -> Weight;
 }
 
 /// `micros` microseconds, `proof` bytes, `reads` and `writes`.
@@ -61,7 +63,11 @@ macro_rules! estimates {
             estimate($db, 5, 2_000, 1, 1)
         }
         fn step() -> Weight {
-            estimate($db, 300, 60_000, 80, 40)
+            estimate($db, 600, 80_000, 70, 90)
+        }
+        fn draw(c: u32) -> Weight {
+            estimate($db, 100, 60_000, 10, 4)
+                .saturating_add(estimate($db, 15, 8_000, 3, 0).saturating_mul(c.into()))
         }
     };
 }

@@ -3,9 +3,14 @@
 use super::*;
 use alloc::vec;
 use chasqui_primitives::{
-    hash, receipt::Receipt, sampling::Sampling, traits::Ledger, traits::Randomness, Balance,
-    FinishReason, JobClass, JobId, JobOutcome, JobStage, Output, Prompt, MAX_INLINE_OUTPUT_IDS,
-    MAX_INLINE_PROMPT_BYTES, MAX_INLINE_PROMPT_IDS,
+    audit::{Decision, HardReason, Subject},
+    draw::MAX_CANDIDATES,
+    hash,
+    receipt::Receipt,
+    sampling::Sampling,
+    traits::{CaseSubjects, Ledger, Randomness},
+    Balance, CaseId, FinishReason, JobClass, JobId, JobOutcome, JobStage, Output, Prompt,
+    MAX_INLINE_OUTPUT_IDS, MAX_INLINE_PROMPT_BYTES, MAX_INLINE_PROMPT_IDS,
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -23,6 +28,9 @@ const KEYS: KeyTypeId = KeyTypeId(*b"jobs");
 const SALT: [u8; 32] = [7; 32];
 const SEED: H256 = H256([9; 32]);
 const PLENTY: Balance = 1 << 80;
+const CASE: CaseId = 0;
+/// Most auditors that the benchmarks pay; what one costs does not depend on how many there are.
+const MAX_AUDITORS: u32 = 128;
 
 /// A client and an executor who serves a checkpoint.
 struct Actors<T: Config> {
@@ -141,6 +149,19 @@ fn committed<T: Config>(by: &Actors<T>) -> JobId {
     id
 }
 
+/// A committed job whose case is [`CASE`].
+fn in_audit<T: Config>(by: &Actors<T>) -> JobId {
+    let id = committed(by);
+    Jobs::<T>::mutate_exists(id, |job| {
+        let job = job.as_mut().expect("live");
+        Pallet::<T>::leave_queues(id, job);
+        job.stage = Stage::InAudit { case: CASE };
+    });
+    let epoch = Commitments::<T>::get(id).expect("committed").epoch;
+    T::Ledger::case_opened(&by.executor, epoch);
+    id
+}
+
 fn stage<T: Config>(id: JobId) -> JobStage {
     Pallet::<T>::status(id).expect("known").stage
 }
@@ -206,9 +227,10 @@ mod benchmarks {
     #[benchmark]
     fn refuse() {
         let by = actors::<T>();
-        // The last executor in line refuses: the job ends and its storage is emptied.
+        // The last executor in line refuses, once too often: it is slashed, the job ends and its storage is emptied.
         Parameters::<T>::mutate(|params| params.max_redraws = 0);
         let id = assigned(&by, MAX_INLINE_OUTPUT_IDS);
+        T::BenchmarkHelper::burden(&by.executor);
 
         #[extrinsic_call]
         _(
@@ -252,6 +274,8 @@ mod benchmarks {
     fn service_base() {
         let now = Pallet::<T>::now();
         let mut meter = frame_support::weights::WeightMeter::with_limit(T::ServiceWeight::get());
+        // A draw that is not due is looked at.
+        Pallet::<T>::announce_draw(0);
 
         #[block]
         {
@@ -278,6 +302,28 @@ mod benchmarks {
     }
 
     #[benchmark]
+    fn no_executor(c: Linear<1, { MAX_CANDIDATES }>) {
+        let by = actors::<T>();
+        let mut candidates = T::BenchmarkHelper::compute_operators(&by.checkpoint, c - 1);
+        candidates.push(by.executor.clone());
+        let id = submitted(&by, MAX_INLINE_OUTPUT_IDS);
+        let ticket = Jobs::<T>::get(id)
+            .and_then(|job| job.stage.ticket())
+            .expect("waits");
+        // So much rides on everybody's stake that nobody is eligible for more.
+        for candidate in &candidates {
+            Pallet::<T>::expose(candidate, PLENTY);
+        }
+
+        #[block]
+        {
+            serve_draw::<T>(ticket);
+        }
+
+        assert_eq!(stage::<T>(id), JobStage::Expired);
+    }
+
+    #[benchmark]
     fn draw_audit() {
         let by = actors::<T>();
         let id = committed(&by);
@@ -296,9 +342,10 @@ mod benchmarks {
     #[benchmark]
     fn lapse_deadline() {
         let by = actors::<T>();
-        // The last executor in line fails: the job ends and its storage is emptied.
+        // The last executor in line fails, once too often: it is slashed, the job ends and its storage is emptied.
         Parameters::<T>::mutate(|params| params.max_redraws = 0);
         let id = assigned(&by, MAX_INLINE_OUTPUT_IDS);
+        T::BenchmarkHelper::burden(&by.executor);
         let block = Jobs::<T>::get(id)
             .and_then(|job| job.stage.agenda_block())
             .expect("listed");
@@ -333,6 +380,37 @@ mod benchmarks {
             outcome,
             Some(JobOutcome::Settled { audited: false, .. })
         ));
+    }
+
+    #[benchmark]
+    fn close_valid(a: Linear<1, MAX_AUDITORS>) {
+        let by = actors::<T>();
+        let id = in_audit(&by);
+        let auditors = T::BenchmarkHelper::auditors(a);
+
+        #[block]
+        {
+            Pallet::<T>::on_closed(&Subject::Job(id), CASE, Decision::Valid, &auditors);
+        }
+
+        assert_eq!(stage::<T>(id), JobStage::Settled);
+    }
+
+    #[benchmark]
+    fn close_hard(a: Linear<1, MAX_AUDITORS>) {
+        let by = actors::<T>();
+        let id = in_audit(&by);
+        T::BenchmarkHelper::burden(&by.executor);
+        let auditors = T::BenchmarkHelper::auditors(a);
+        let decision = Decision::Hard(HardReason::Margin);
+
+        #[block]
+        {
+            Pallet::<T>::on_closed(&Subject::Job(id), CASE, decision, &auditors);
+        }
+
+        assert_eq!(stage::<T>(id), JobStage::Refunded);
+        assert_eq!(T::Ledger::unclaimed(&by.executor), 0);
     }
 
     impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);

@@ -9,6 +9,7 @@
 
 use crate::*;
 use chasqui_primitives::{
+    audit::Subject,
     traits::{AuditRecord, Ledger, Operators},
     Balance, ExpiryReason, JobId, JobOutcome, RefundReason,
 };
@@ -74,6 +75,7 @@ impl<T: Config> Pallet<T> {
             return Self::refund(id, job, RefundReason::Undecided, || ());
         }
         T::Ledger::record_fee(
+            Subject::Job(id),
             &executor,
             auditors.unwrap_or_default(),
             paid,

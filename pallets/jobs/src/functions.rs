@@ -14,7 +14,8 @@ use chasqui_primitives::{
     receipt::Receipt,
     sampling::{Sampling, SamplingError},
     traits::{CheckpointTerms, Checkpoints, Epochs, Operators, Randomness},
-    Balance, CheckpointRoot, ExpiryReason, FinishReason, JobClass, JobId, Output, Prompt,
+    Balance, CheckpointRoot, ExpiryReason, FinishReason, JobClass, JobId, JobStatus, Output,
+    Prompt,
 };
 use frame_support::{pallet_prelude::*, traits::fungible::MutateHold};
 use frame_system::pallet_prelude::BlockNumberFor;
@@ -87,53 +88,86 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// What a completion costs at the most by the terms of now.
-    pub(crate) fn worst_price(
-        checkpoint: CheckpointRoot,
-        prompt_tokens: u32,
+    /// The terms of now, and what a completion costs by them at the most; fails where `submit` would, but for the
+    /// sampling.
+    pub(crate) fn quoted(
+        checkpoint: &CheckpointRoot,
+        prompt: &Prompt,
         max_tokens: u32,
-    ) -> Option<Balance> {
-        let terms = T::Checkpoints::terms(&checkpoint)?;
-        let fits = prompt_tokens
-            .checked_add(max_tokens)
-            .is_some_and(|tokens| tokens <= terms.context_tokens);
-        if !fits || !T::Operators::can_take_payment(&checkpoint) {
-            return None;
-        }
-        price(&terms, prompt_tokens, max_tokens)
+    ) -> Result<(CheckpointTerms, Quote), DispatchError> {
+        let terms = T::Checkpoints::terms(checkpoint).ok_or(Error::<T>::UnknownCheckpoint)?;
+        ensure!(
+            T::Operators::can_take_payment(checkpoint),
+            Error::<T>::CheckpointTakesNoPayment
+        );
+        let params = Parameters::<T>::get();
+        Self::check_prompt_of_request(&terms, &params, prompt, max_tokens)?;
+        let prompt_tokens = prompt.max_tokens();
+        let escrow = price(&terms, prompt_tokens, max_tokens).ok_or(Error::<T>::PriceOverflow)?;
+        let deposit = params.deposit(prompt.encoded_size() as u32, max_tokens);
+        let quote = Quote {
+            prompt_tokens,
+            escrow,
+            deposit,
+        };
+        Ok((terms, quote))
     }
 
-    fn check_request(
-        terms: &CheckpointTerms,
-        prompt: &Prompt,
-        sampling: &Sampling,
-    ) -> Result<(), Error<T>> {
-        ensure!(!prompt.is_empty(), Error::<T>::PromptEmpty);
+    /// Up to `limit` live jobs of a client, after one of them.
+    pub(crate) fn live_jobs_of(
+        client: &T::AccountId,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Vec<JobStatus<T::AccountId>> {
+        let ids = match after {
+            None => ClientJobs::<T>::iter_key_prefix(client),
+            Some(id) => {
+                let from = ClientJobs::<T>::hashed_key_for(client, id);
+                ClientJobs::<T>::iter_key_prefix_from(client, from)
+            }
+        };
+        ids.take(limit as usize).filter_map(Self::status).collect()
+    }
+
+    fn check_sampling(terms: &CheckpointTerms, sampling: &Sampling) -> Result<(), Error<T>> {
         sampling.validate().map_err(|error| match error {
             SamplingError::Temperature => Error::<T>::TemperatureOutOfRange,
             SamplingError::TopP => Error::<T>::TopPOutOfRange,
             SamplingError::MaxTokens => Error::<T>::MaxTokensZero,
         })?;
-        ensure!(
-            sampling.max_tokens <= Parameters::<T>::get().max_tokens,
-            Error::<T>::MaxTokensTooLarge
-        );
-        let tokens = prompt
-            .max_tokens()
-            .checked_add(sampling.max_tokens)
-            .ok_or(Error::<T>::ContextExceeded)?;
-        ensure!(tokens <= terms.context_tokens, Error::<T>::ContextExceeded);
         let known = |id: &u32| *id < terms.vocabulary;
         ensure!(
             sampling.stop_ids.iter().all(known),
             Error::<T>::StopIdOutOfVocabulary
         );
+        Ok(())
+    }
+
+    fn check_prompt_of_request(
+        terms: &CheckpointTerms,
+        params: &ParamsOf<T>,
+        prompt: &Prompt,
+        max_tokens: u32,
+    ) -> Result<(), Error<T>> {
+        ensure!(!prompt.is_empty(), Error::<T>::PromptEmpty);
+        ensure!(max_tokens > 0, Error::<T>::MaxTokensZero);
+        ensure!(
+            max_tokens <= params.max_tokens,
+            Error::<T>::MaxTokensTooLarge
+        );
+        let tokens = prompt
+            .max_tokens()
+            .checked_add(max_tokens)
+            .ok_or(Error::<T>::ContextExceeded)?;
+        ensure!(tokens <= terms.context_tokens, Error::<T>::ContextExceeded);
         match prompt {
             Prompt::Ids(ids) => {
+                let known = |id: &u32| *id < terms.vocabulary;
                 ensure!(ids.iter().all(known), Error::<T>::PromptOutOfVocabulary);
             }
             // Otherwise whoever is drawn could neither tokenize nor refuse it without a missed duty.
             Prompt::Text(bytes) => {
+                ensure!(terms.has_tokenizer, Error::<T>::CheckpointHasNoTokenizer);
                 ensure!(
                     core::str::from_utf8(bytes).is_ok(),
                     Error::<T>::PromptNotUtf8
@@ -153,17 +187,12 @@ impl<T: Config> Pallet<T> {
         max_price: Balance,
         class: JobClass,
     ) -> DispatchResult {
-        let terms = T::Checkpoints::terms(&checkpoint).ok_or(Error::<T>::UnknownCheckpoint)?;
-        ensure!(
-            T::Operators::can_take_payment(&checkpoint),
-            Error::<T>::CheckpointTakesNoPayment
-        );
-        Self::check_request(&terms, &prompt, &sampling)?;
-        let escrow = price(&terms, prompt.max_tokens(), sampling.max_tokens)
-            .ok_or(Error::<T>::PriceOverflow)?;
+        let (terms, quote) = Self::quoted(&checkpoint, &prompt, sampling.max_tokens)?;
+        Self::check_sampling(&terms, &sampling)?;
+        let Quote {
+            escrow, deposit, ..
+        } = quote;
         ensure!(escrow <= max_price, Error::<T>::PriceAboveMax);
-        let deposit =
-            Parameters::<T>::get().deposit(prompt.encoded_size() as u32, sampling.max_tokens);
         T::NativeBalance::hold(&HoldReason::Escrow.into(), &client, escrow)?;
         T::NativeBalance::hold(&HoldReason::Deposit.into(), &client, deposit)?;
 

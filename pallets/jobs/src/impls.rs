@@ -12,9 +12,10 @@ use chasqui_primitives::{
     audit::{Decision, Subject},
     hash,
     trace::{decode_trace, trace_root, TRACE_LEAF_BYTES},
-    traits::{AuditRecord, CaseSubjects, Ledger, Offence, Operators},
+    traits::{AuditRecord, CaseSubjects, Ledger, Offence, OnOperatorLeft, Operators},
     CaseId, JobId, JobOutcome, JobStage, JobStatus, RefundReason,
 };
+use frame_support::weights::Weight;
 
 impl<T: Config> Pallet<T> {
     /// Where a job stands, or how it ended as long as that is remembered.
@@ -75,6 +76,12 @@ impl<T: Config> Pallet<T> {
     }
 }
 
+impl<T: Config> OnOperatorLeft<T::AccountId> for Pallet<T> {
+    fn on_operator_left(operator: &T::AccountId) {
+        MissingPrompts::<T>::remove(operator);
+    }
+}
+
 impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
     fn on_closed(subject: &Subject, case: CaseId, decision: Decision, majority: &[T::AccountId]) {
         let Subject::Job(id) = *subject;
@@ -110,6 +117,14 @@ impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
             Decision::Undecided => Self::refund(id, job, RefundReason::Undecided, || ()),
         }
         T::Ledger::case_closed(&executor, commitment.epoch);
+    }
+
+    fn close_weight(decision: &Decision, majority: u32) -> Weight {
+        match decision {
+            Decision::Valid | Decision::Undecided => T::WeightInfo::close_valid(majority),
+            // Soft verdicts are slashed for too, once they are more than chance explains.
+            Decision::Soft | Decision::Hard(_) => T::WeightInfo::close_hard(majority),
+        }
     }
 
     fn opening_matches(subject: &Subject, opening: &[u8]) -> bool {

@@ -57,7 +57,10 @@
 //! Draws wait in one queue in the order of their due blocks; deadlines wait in an [`Agenda`] by
 //! block. Both are served in `on_initialize` with at most [`Config::ServiceWeight`] a block: what
 //! does not fit is served in the next block, nothing is dropped. A deadline binds from its block
-//! on, served or not.
+//! on, served or not. A draw is accounted by how many candidates it looked at, which is bounded.
+//!
+//! Calls that somebody must make before a deadline are operational: blocks full of submissions do
+//! not keep them out.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
@@ -93,7 +96,8 @@ pub mod pallet {
         sampling::Sampling,
         traits::{Cases, Checkpoints, Epochs, Ledger, Operators, Randomness},
         Balance, CaseId, CheckpointRoot, ExpiryReason, FinishReason, JobClass, JobId, JobStatus,
-        Output, Prompt, RefundReason, RelayBlockNumber,
+        Output, Prompt, RefundReason, RelayBlockNumber, MAX_INLINE_PROMPT_BYTES,
+        MAX_INLINE_PROMPT_IDS, TEXT_PROMPT_EXTRA_TOKENS,
     };
     use frame_support::{
         pallet_prelude::*,
@@ -105,16 +109,6 @@ pub mod pallet {
     use sp_runtime::AccountId32;
 
     const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
-
-    /// A live job of this runtime.
-    pub type JobOf<T> = Job<<T as frame_system::Config>::AccountId, BlockNumberFor<T>>;
-    /// The parameters of this runtime.
-    pub type ParamsOf<T> = Params<BlockNumberFor<T>>;
-    /// A commitment of this runtime.
-    pub type CommitmentOf<T> =
-        CommitmentRecord<<T as frame_system::Config>::AccountId, BlockNumberFor<T>>;
-    /// An outcome of this runtime.
-    pub type OutcomeOf<T> = OutcomeRecord<<T as frame_system::Config>::AccountId>;
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -225,7 +219,7 @@ pub mod pallet {
     pub type Exposures<T: Config> =
         StorageMap<_, Blake2_128Concat, T::AccountId, Exposure<BlockNumberFor<T>>>;
 
-    /// How many jobs in a row an operator gave back for a missing prompt; absent after it delivered.
+    /// How many jobs in a row an operator gave back for a missing prompt; absent after it delivered, and after it left.
     #[pallet::storage]
     pub type MissingPrompts<T: Config> =
         StorageMap<_, Blake2_128Concat, T::AccountId, u32, ValueQuery>;
@@ -359,7 +353,7 @@ pub mod pallet {
             fee: Balance,
         },
         /// Other parameters govern jobs from here on.
-        ParametersSet { params: ParamsOf<T> },
+        ParamsSet { params: ParamsOf<T> },
     }
 
     #[pallet::error]
@@ -427,7 +421,9 @@ pub mod pallet {
         /// The signature is not the executor's hot key's over this receipt.
         BadSignature,
         /// A parameter is out of range.
-        ParameterOutOfRange,
+        InvalidParams,
+        /// The checkpoint has no tokenizer: its prompts are token ids, not text.
+        CheckpointHasNoTokenizer,
     }
 
     #[pallet::hooks]
@@ -439,18 +435,7 @@ pub mod pallet {
         }
 
         fn integrity_test() {
-            // Otherwise a queue would stand still for ever.
-            let half = T::ServiceWeight::get().saturating_div(2);
-            assert!(
-                Self::deadline_weight()
-                    .saturating_add(Self::base_weight())
-                    .all_lte(half),
-                "ServiceWeight does not suffice for one deadline"
-            );
-            assert!(
-                Self::draw_weight().all_lte(half),
-                "ServiceWeight does not suffice for one draw"
-            );
+            Self::check_service_weight();
             assert!(T::OutcomesKept::get() > 0, "OutcomesKept is zero");
         }
 
@@ -493,7 +478,7 @@ pub mod pallet {
         /// The executor says that it holds the prompt; begins its time to compute. Free when it
         /// succeeds.
         #[pallet::call_index(2)]
-        #[pallet::weight(T::WeightInfo::acknowledge())]
+        #[pallet::weight((T::WeightInfo::acknowledge(), DispatchClass::Operational))]
         pub fn acknowledge(
             origin: OriginFor<T>,
             job: JobId,
@@ -513,7 +498,7 @@ pub mod pallet {
         /// base fee, and is a missed duty from the third in a row on ([`MISSING_PROMPTS_BELIEVED`]);
         /// any other reason is a missed duty, and another executor is drawn. Free when it succeeds.
         #[pallet::call_index(3)]
-        #[pallet::weight(T::WeightInfo::refuse())]
+        #[pallet::weight((T::WeightInfo::refuse(), DispatchClass::Operational))]
         pub fn refuse(
             origin: OriginFor<T>,
             job: JobId,
@@ -527,7 +512,7 @@ pub mod pallet {
         /// The executor delivers. A prompt on chain needs no acknowledgement before. Free when it
         /// succeeds.
         #[pallet::call_index(4)]
-        #[pallet::weight(T::WeightInfo::commit(commitment.inline_ids()))]
+        #[pallet::weight((T::WeightInfo::commit(commitment.inline_ids()), DispatchClass::Operational))]
         pub fn commit(
             origin: OriginFor<T>,
             job: JobId,
@@ -540,13 +525,32 @@ pub mod pallet {
 
         /// Replaces the parameters. Jobs keep the prices and deadlines that they have.
         #[pallet::call_index(5)]
-        #[pallet::weight(T::WeightInfo::set_params())]
+        #[pallet::weight((T::WeightInfo::set_params(), DispatchClass::Operational))]
         pub fn set_params(origin: OriginFor<T>, params: ParamsOf<T>) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
-            ensure!(params.validate(), Error::<T>::ParameterOutOfRange);
+            ensure!(params.validate(), Error::<T>::InvalidParams);
             Parameters::<T>::put(&params);
-            Self::deposit_event(Event::ParametersSet { params });
+            Self::deposit_event(Event::ParamsSet { params });
             Ok(())
+        }
+    }
+
+    #[pallet::extra_constants]
+    impl<T: Config> Pallet<T> {
+        /// Tokens that a prompt of text is priced for beside one a byte.
+        #[pallet::constant_name(TextPromptExtraTokens)]
+        fn text_prompt_extra_tokens() -> u32 {
+            TEXT_PROMPT_EXTRA_TOKENS
+        }
+        /// Longest prompt of text on chain, in bytes.
+        #[pallet::constant_name(MaxInlinePromptBytes)]
+        fn max_inline_prompt_bytes() -> u32 {
+            MAX_INLINE_PROMPT_BYTES
+        }
+        /// Longest prompt of token ids on chain.
+        #[pallet::constant_name(MaxInlinePromptIds)]
+        fn max_inline_prompt_ids() -> u32 {
+            MAX_INLINE_PROMPT_IDS
         }
     }
 
@@ -557,27 +561,23 @@ pub mod pallet {
             Self::status(job)
         }
 
-        /// What a completion costs at the most: the least `max_price` that `submit` takes. `None`
-        /// when the checkpoint is unknown, takes no payment or has too small a context.
+        /// What a completion costs at the most, or why `submit` would refuse it, whatever the sampling.
         pub fn quote(
             checkpoint: CheckpointRoot,
-            prompt_tokens: u32,
+            prompt: Prompt,
             max_tokens: u32,
-        ) -> Option<Balance> {
-            Self::worst_price(checkpoint, prompt_tokens, max_tokens)
+        ) -> Result<Quote, DispatchError> {
+            Self::quoted(&checkpoint, &prompt, max_tokens).map(|(_, quote)| quote)
         }
 
-        /// The deposit for a prompt of so many encoded bytes and an output of up to `max_tokens`.
-        pub fn deposit(prompt_bytes: u32, max_tokens: u32) -> Balance {
-            Parameters::<T>::get().deposit(prompt_bytes, max_tokens)
-        }
-
-        /// Up to `limit` (and 256) live jobs of a client, in no particular order.
-        pub fn jobs_of(client: T::AccountId, limit: u32) -> Vec<JobStatus<T::AccountId>> {
-            ClientJobs::<T>::iter_key_prefix(client)
-                .take(limit.min(256) as usize)
-                .filter_map(Self::status)
-                .collect()
+        /// Up to `limit` (and 256) live jobs of a client, in no particular order; the next ones with the last of them
+        /// as `after`.
+        pub fn jobs_of(
+            client: T::AccountId,
+            after: Option<JobId>,
+            limit: u32,
+        ) -> Vec<JobStatus<T::AccountId>> {
+            Self::live_jobs_of(&client, after, limit.min(256))
         }
 
         /// The receipt of a live job that has one, signed.
@@ -586,7 +586,7 @@ pub mod pallet {
         }
 
         /// What governs jobs.
-        pub fn parameters() -> ParamsOf<T> {
+        pub fn params() -> ParamsOf<T> {
             Parameters::<T>::get()
         }
     }

@@ -62,6 +62,8 @@ impl pallet_balances::Config for Test {
 parameter_types! {
     /// Most weight of draws and deadlines in a block.
     pub static ServiceWeight: Weight = Weight::from_parts(1 << 40, 1 << 30);
+    /// What the draw of a panel costs for those it looks at.
+    pub static PassedOver: Weight = Weight::zero();
     pub ReserveAccount: AccountId = account(901);
 }
 
@@ -156,6 +158,7 @@ pub fn terms() -> CheckpointTerms {
             evidence_tau: 77,
         },
         end_tokens: vec![END_TOKEN].try_into().expect("short"),
+        has_tokenizer: true,
     }
 }
 
@@ -345,7 +348,13 @@ impl Ledger<AccountId> for FakeLedger {
     fn pot() -> AccountId {
         account(900)
     }
-    fn record_fee(executor: &AccountId, auditors: &[AccountId], price: Balance, _: u64) {
+    fn record_fee(
+        _: Subject,
+        executor: &AccountId,
+        auditors: &[AccountId],
+        price: Balance,
+        _: u64,
+    ) {
         let split = split_fee(price, &Shares::default(), auditors.len() as u32);
         Unclaimed::mutate(executor, |sum| *sum += split.executor);
         for auditor in auditors {
@@ -378,7 +387,7 @@ impl Cases<AccountId> for FakeCases {
     fn seats() -> u32 {
         3
     }
-    fn open(request: CaseRequest<AccountId>) -> Result<CaseId, DispatchError> {
+    fn open(request: CaseRequest<AccountId>) -> Result<Opened, DispatchError> {
         let case = NextCase::get();
         NextCase::put(case + 1);
         let CaseRequest {
@@ -393,7 +402,13 @@ impl Cases<AccountId> for FakeCases {
         OpenCases::insert(case, (subject, operator, seed, evidence_tau));
         // After the write, so that a failure shows whether it is rolled back.
         frame_support::ensure!(!NoElectorate::get(), DispatchError::Other("no electorate"));
-        Ok(case)
+        Ok(Opened {
+            case,
+            passed_over: PassedOver::get(),
+        })
+    }
+    fn most_passed_over() -> Weight {
+        PassedOver::get()
     }
 }
 
@@ -456,6 +471,19 @@ impl pallet_jobs::BenchmarkHelper<AccountId> for Helper {
         Registry::insert(executor, registered(hot_key.clone(), 1));
         CHECKPOINT
     }
+    fn compute_operators(_: &CheckpointRoot, count: u32) -> Vec<AccountId> {
+        let more: Vec<_> = (0..u64::from(count)).map(|n| account(10_000 + n)).collect();
+        for who in &more {
+            Registry::insert(who, registered(who.clone(), 1));
+        }
+        more
+    }
+    fn auditors(count: u32) -> Vec<AccountId> {
+        (0..u64::from(count)).map(|n| account(20_000 + n)).collect()
+    }
+    fn burden(operator: &AccountId) {
+        Unclaimed::insert(operator, 1);
+    }
 }
 
 fn registered(hot_key: AccountId, weight: u64) -> Registered {
@@ -517,6 +545,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     ));
     ext.execute_with(|| {
         ServiceWeight::set(Weight::from_parts(1 << 40, 1 << 30));
+        PassedOver::set(Weight::zero());
         for root in [CHECKPOINT, UNPAYABLE, UNSERVED] {
             Terms::insert(root, terms());
         }

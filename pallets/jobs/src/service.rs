@@ -10,11 +10,12 @@
 use crate::*;
 use chasqui_primitives::{
     audit::Subject,
-    draw::{audit_probability, bernoulli, draw_subseed},
+    draw::{audit_probability, bernoulli, draw_subseed, MAX_CANDIDATES},
     hash::tag,
-    traits::{CaseRequest, Cases, Ledger, Offence, Operators, Randomness},
+    traits::{CaseRequest, Cases, Ledger, Offence, Opened, Operators, Randomness},
     Balance, ExpiryReason, JobClass, JobId, RefundReason, RelayBlockNumber, Role,
 };
+use core::cell::Cell;
 use frame_support::{
     pallet_prelude::*, storage::with_storage_layer, traits::Get, weights::WeightMeter,
 };
@@ -39,9 +40,35 @@ impl<T: Config> Pallet<T> {
         T::WeightInfo::lapse_deadline().max(T::WeightInfo::settle())
     }
 
+    /// What the draw of an executor costs that looked at so many candidates: somebody is assigned, or the job ends.
+    pub(crate) fn executor_draw_weight(asked: u32) -> Weight {
+        let nobody = T::WeightInfo::no_executor(0);
+        let asking = T::WeightInfo::no_executor(asked).saturating_sub(nobody);
+        T::WeightInfo::draw_executor()
+            .max(nobody)
+            .saturating_add(asking)
+    }
+
     /// The most that one draw costs.
-    pub(crate) fn draw_weight() -> Weight {
-        T::WeightInfo::draw_executor().max(T::WeightInfo::draw_audit())
+    pub(crate) fn most_draw_weight() -> Weight {
+        let audit = T::WeightInfo::draw_audit().saturating_add(T::Cases::most_passed_over());
+        Self::executor_draw_weight(MAX_CANDIDATES).max(audit)
+    }
+
+    /// # Panics
+    /// When a block cannot serve a deadline and a draw: a queue would stand still for ever.
+    pub(crate) fn check_service_weight() {
+        let half = T::ServiceWeight::get().saturating_div(2);
+        assert!(
+            Self::deadline_weight()
+                .saturating_add(Self::base_weight())
+                .all_lte(half),
+            "ServiceWeight does not suffice for one deadline"
+        );
+        assert!(
+            Self::most_draw_weight().all_lte(half),
+            "ServiceWeight does not suffice for one draw"
+        );
     }
 
     /// Serves deadlines, then draws, within the meter's limit.
@@ -89,7 +116,7 @@ impl<T: Config> Pallet<T> {
     /// Serves the draws whose seed has come, in the order announced.
     fn service_draws(meter: &mut WeightMeter) {
         let gap = T::DbWeight::get().reads(1);
-        let each = Self::draw_weight();
+        let most = Self::most_draw_weight();
         let tail = DrawTail::<T>::get();
         let mut head = DrawHead::<T>::get();
         while head < tail && meter.can_consume(gap) {
@@ -103,15 +130,17 @@ impl<T: Config> Pallet<T> {
                 Ok(Some(seed)) => Some(seed),
                 Err(_) => None,
             };
-            if meter.try_consume(each).is_err() {
+            // What it costs is known afterwards: room for the worst is needed before.
+            if !meter.can_consume(most) {
                 break;
             }
             Draws::<T>::remove(head);
             head = head.saturating_add(1);
-            match seed {
+            let spent = match seed {
                 Some(seed) => Self::on_seed(draw.job, seed),
                 None => Self::announce_again(draw.job),
-            }
+            };
+            meter.consume(spent);
         }
         DrawHead::<T>::put(head);
     }
@@ -125,8 +154,8 @@ impl<T: Config> Pallet<T> {
         (ticket, due)
     }
 
-    /// The seed came and went while the draw waited in the queue.
-    fn announce_again(id: JobId) {
+    /// The seed came and went while the draw waited in the queue. Returns what that cost.
+    fn announce_again(id: JobId) -> Weight {
         Jobs::<T>::mutate_exists(id, |slot| {
             let Some(job) = slot else { return };
             let (fresh, _) = Self::announce_draw(id);
@@ -135,20 +164,29 @@ impl<T: Config> Pallet<T> {
                 _ => Draws::<T>::remove(fresh),
             }
         });
+        T::WeightInfo::draw_executor()
     }
 
-    /// Decides what `job` waits for.
-    pub(crate) fn on_seed(id: JobId, seed: H256) {
+    /// Decides what `job` waits for. Returns what that cost.
+    pub(crate) fn on_seed(id: JobId, seed: H256) -> Weight {
         let Some(job) = Jobs::<T>::get(id) else {
             log::error!(target: LOG_TARGET, "a draw for job {id}, which is not live");
-            return;
+            return T::WeightInfo::draw_executor();
         };
         match job.stage {
-            Stage::Submitted { .. } => Self::draw_executor(id, job, seed),
+            Stage::Submitted { .. } => {
+                Self::executor_draw_weight(Self::draw_executor(id, job, seed))
+            }
             Stage::Committed {
                 failed_openings, ..
-            } => Self::draw_audit(id, job, seed, failed_openings),
-            stage => log::error!(target: LOG_TARGET, "a draw for job {id} in {stage:?}"),
+            } => {
+                let passed_over = Self::draw_audit(id, job, seed, failed_openings);
+                T::WeightInfo::draw_audit().saturating_add(passed_over)
+            }
+            stage => {
+                log::error!(target: LOG_TARGET, "a draw for job {id} in {stage:?}");
+                T::WeightInfo::draw_executor()
+            }
         }
     }
 
@@ -167,7 +205,8 @@ impl<T: Config> Pallet<T> {
         )
     }
 
-    pub(crate) fn draw_executor(id: JobId, mut job: JobOf<T>, seed: H256) {
+    /// Assigns the job to an executor, or ends it. Returns how many candidates were looked at.
+    fn draw_executor(id: JobId, mut job: JobOf<T>, seed: H256) -> u32 {
         let round = job.executors.len() as u32;
         let subseed = id.using_encoded(|subject| {
             draw_subseed(
@@ -178,15 +217,20 @@ impl<T: Config> Pallet<T> {
                 round,
             )
         });
+        let asked = Cell::new(0u32);
         let eligible = |who: &T::AccountId| {
+            asked.set(asked.get().saturating_add(1));
             !job.executors.contains(who) && Self::audit_share(who, job.escrow).is_some()
         };
         let drawn = T::Operators::draw(Role::Compute, &job.checkpoint, &subseed, 1, &eligible);
+        let asked = asked.get();
         let Some(executor) = drawn.into_iter().next() else {
-            return Self::expire(id, job, ExpiryReason::NoExecutor);
+            Self::expire(id, job, ExpiryReason::NoExecutor);
+            return asked;
         };
         if job.executors.try_push(executor.clone()).is_err() {
-            return Self::expire(id, job, ExpiryReason::DeadlinesLapsed);
+            Self::expire(id, job, ExpiryReason::DeadlinesLapsed);
+            return asked;
         }
         let deadline = Self::now().saturating_add(Parameters::<T>::get().acknowledge_blocks);
         job.stage = Stage::Assigned { deadline };
@@ -199,17 +243,20 @@ impl<T: Config> Pallet<T> {
             executor,
             deadline,
         });
+        asked
     }
 
-    pub(crate) fn draw_audit(id: JobId, mut job: JobOf<T>, seed: H256, failed_openings: u32) {
+    /// Opens an audit, or accepts the job without one. Returns what the panel's draw cost for those it passed over.
+    fn draw_audit(id: JobId, mut job: JobOf<T>, seed: H256, failed_openings: u32) -> Weight {
         let (Some(executor), Some(commitment)) =
             (job.executor().cloned(), Commitments::<T>::get(id))
         else {
             log::error!(target: LOG_TARGET, "job {id} has no commitment to audit");
-            return;
+            return Weight::zero();
         };
         if Self::is_tainted(&executor, &commitment) {
-            return Self::refund(id, job, RefundReason::Convicted, || ());
+            Self::refund(id, job, RefundReason::Convicted, || ());
+            return Weight::zero();
         }
         let subseed = id.using_encoded(|subject| {
             let genesis = Self::genesis_hash();
@@ -229,7 +276,8 @@ impl<T: Config> Pallet<T> {
             job.stage = Stage::Accepted { until };
             Agenda::<T>::insert(until, id, ());
             Jobs::<T>::insert(id, job);
-            return Self::deposit_event(Event::Accepted { job: id, until });
+            Self::deposit_event(Event::Accepted { job: id, until });
+            return Weight::zero();
         }
         let request = CaseRequest {
             subject: Subject::Job(id),
@@ -241,11 +289,12 @@ impl<T: Config> Pallet<T> {
             price: commitment.price,
         };
         match with_storage_layer(|| T::Cases::open(request)) {
-            Ok(case) => {
+            Ok(Opened { case, passed_over }) => {
                 T::Ledger::case_opened(&executor, commitment.epoch);
                 job.stage = Stage::InAudit { case };
                 Jobs::<T>::insert(id, job);
                 Self::deposit_event(Event::AuditOpened { job: id, case });
+                passed_over
             }
             Err(_) if failed_openings < MAX_FAILED_OPENINGS => {
                 let (ticket, due) = Self::announce_draw(id);
@@ -256,10 +305,12 @@ impl<T: Config> Pallet<T> {
                 };
                 Jobs::<T>::insert(id, job);
                 Self::deposit_event(Event::AuditPostponed { job: id, due });
+                T::Cases::most_passed_over()
             }
             Err(error) => {
                 log::warn!(target: LOG_TARGET, "no case for job {id}: {error:?}");
                 Self::refund(id, job, RefundReason::Undecided, || ());
+                T::Cases::most_passed_over()
             }
         }
     }

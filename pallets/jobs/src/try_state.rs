@@ -9,7 +9,7 @@
 
 use crate::*;
 use alloc::collections::BTreeMap;
-use chasqui_primitives::{Balance, JobId};
+use chasqui_primitives::{traits::Operators, Balance, JobId};
 use frame_support::{
     ensure,
     traits::{fungible::InspectHold, Get},
@@ -26,6 +26,10 @@ impl<T: Config> Pallet<T> {
         Self::check_exposures()?;
         Self::check_parts()?;
         Self::check_outcomes()?;
+        ensure!(
+            MissingPrompts::<T>::iter_keys().all(|who| T::Operators::hot_key(&who).is_some()),
+            "missing prompts of somebody who is no operator"
+        );
         ensure!(Parameters::<T>::get().validate(), "parameters out of range");
         Ok(())
     }

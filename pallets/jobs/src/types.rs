@@ -7,14 +7,27 @@
     clippy::expect_used
 )]
 
+#[cfg(feature = "runtime-benchmarks")]
+use alloc::vec::Vec;
 use chasqui_primitives::{
     audit::AuditThresholds, money, receipt::Receipt, sampling::Sampling, trace::TRACE_LEAF_BYTES,
     traits::CheckpointTerms, Balance, CaseId, CheckpointRoot, EpochIndex, FinishReason, JobClass,
     JobId, JobOutcome, JobStage, Output, RelayBlockNumber, MAX_OPENING_BYTES,
 };
 use frame_support::pallet_prelude::*;
+use frame_system::pallet_prelude::BlockNumberFor;
 use sp_core::H256;
 use sp_runtime::{MultiSignature, Perbill};
+
+/// A live job of this runtime.
+pub type JobOf<T> = Job<<T as frame_system::Config>::AccountId, BlockNumberFor<T>>;
+/// The parameters of this runtime.
+pub type ParamsOf<T> = Params<BlockNumberFor<T>>;
+/// A commitment of this runtime.
+pub type CommitmentOf<T> =
+    CommitmentRecord<<T as frame_system::Config>::AccountId, BlockNumberFor<T>>;
+/// An outcome of this runtime.
+pub type OutcomeOf<T> = OutcomeRecord<<T as frame_system::Config>::AccountId>;
 
 /// Most executors that one job may see: the first draw and every redraw.
 pub const MAX_EXECUTORS: u32 = 8;
@@ -267,6 +280,18 @@ pub struct SignedReceipt<AccountId> {
     pub signer: AccountId,
 }
 
+/// What a job would cost, as view functions tell it. Amounts in planck.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct Quote {
+    /// The most tokens that the prompt can have: what the escrow counts.
+    pub prompt_tokens: u32,
+    /// What goes on hold for the price: the least `max_price` that `submit` takes. What the real tokens cost less is
+    /// returned.
+    pub escrow: Balance,
+    /// What goes on hold for the bytes, and is returned when the job ends.
+    pub deposit: Balance,
+}
+
 /// What rides on an operator's stake at a time.
 #[derive(
     Clone,
@@ -449,4 +474,11 @@ pub trait BenchmarkHelper<AccountId> {
     /// signed for by `hot_key` and so well bonded that it is eligible for any job, besides whoever
     /// an audit panel needs; freezes their weights.
     fn checkpoint_served_by(executor: &AccountId, hot_key: &AccountId) -> CheckpointRoot;
+    /// Has so many compute operators more serve `checkpoint`, freezes all weights, and names them.
+    fn compute_operators(checkpoint: &CheckpointRoot, count: u32) -> Vec<AccountId>;
+    /// Registers so many validators, and names them.
+    fn auditors(count: u32) -> Vec<AccountId>;
+    /// Leaves `operator` with unclaimed pay in as many epochs as there can be, and sees to it that its next missed duty
+    /// is one too many.
+    fn burden(operator: &AccountId);
 }

@@ -21,14 +21,20 @@ pub trait WeightInfo {
     fn set_params() -> Weight;
     /// A block that serves no draw and no deadline.
     fn service_base() -> Weight;
-    /// One draw of an executor.
+    /// One draw that assigns a job to an executor.
     fn draw_executor() -> Weight;
+    /// One draw that looks at `c` candidates of whom nobody is eligible: the job ends.
+    fn no_executor(c: u32) -> Weight;
     /// One draw that opens an audit.
     fn draw_audit() -> Weight;
     /// One deadline that lapses.
     fn lapse_deadline() -> Weight;
-    /// One job that settles.
+    /// One job that settles without an audit.
     fn settle() -> Weight;
+    /// One job whose case closes as valid, with `a` auditors to pay.
+    fn close_valid(a: u32) -> Weight;
+    /// One job whose case closes as hard: slash, forfeiture, `a` auditors to pay.
+    fn close_hard(a: u32) -> Weight;
 }
 
 /// One estimate for any database: CPU time, proof size, reads and writes.
@@ -70,18 +76,31 @@ macro_rules! estimates {
             estimate::<$db>(10, 4_000, 5, 2)
         }
         fn draw_executor() -> Weight {
-            // Sixty-four candidates at the most are asked whether they are eligible.
-            estimate::<$db>(400, 60_000, 80, 6)
+            // The index is read whole.
+            estimate::<$db>(200, 60_000, 14, 7)
+        }
+        fn no_executor(c: u32) -> Weight {
+            estimate::<$db>(200, 64_000, 16, 16)
+                .saturating_add(estimate::<$db>(20, 11_000, 4, 0).saturating_mul(c.into()))
         }
         fn draw_audit() -> Weight {
             // A panel is drawn out of the checkpoint's electorate.
-            estimate::<$db>(500, 60_000, 80, 20)
+            estimate::<$db>(500, 90_000, 40, 20)
         }
         fn lapse_deadline() -> Weight {
             estimate::<$db>(100, 24_000, 16, 16)
         }
         fn settle() -> Weight {
             estimate::<$db>(150, 40_000, 28, 28)
+        }
+        fn close_valid(a: u32) -> Weight {
+            estimate::<$db>(200, 44_000, 32, 32)
+                .saturating_add(estimate::<$db>(30, 10_000, 4, 3).saturating_mul(a.into()))
+        }
+        fn close_hard(a: u32) -> Weight {
+            // Forfeits what is unclaimed of up to some ninety epochs.
+            estimate::<$db>(2_000, 900_000, 380, 380)
+                .saturating_add(estimate::<$db>(80, 9_000, 4, 2).saturating_mul(a.into()))
         }
     };
 }

@@ -8,6 +8,12 @@ use frame_benchmarking::v2::*;
 use frame_support::traits::fungible::{Mutate, Unbalanced};
 use frame_system::RawOrigin;
 
+/// What benchmarks need of the other pallets.
+pub trait BenchmarkHelper {
+    /// Makes sure that a checkpoint is registered, and names it.
+    fn registered_checkpoint() -> CheckpointRoot;
+}
+
 const SEED: u32 = 0;
 
 fn endpoint() -> Endpoint {

@@ -119,24 +119,34 @@ impl<T: Config> Pallet<T> {
 
     /// Up to `count` operators after the last one visited.
     fn next_operators(build: &IndexBuildOf<T>, count: u32) -> Vec<T::AccountId> {
-        let count = count as usize;
         let checkpoint = build.checkpoint;
         match (checkpoint == ANY_CHECKPOINT, &build.last) {
-            (true, None) => Operators::<T>::iter_keys().take(count).collect(),
+            (true, None) => Operators::<T>::iter_keys().take(count as usize).collect(),
             (true, Some(last)) => {
                 let from = Operators::<T>::hashed_key_for(last);
                 Operators::<T>::iter_from(from)
                     .map(|(operator, _)| operator)
-                    .take(count)
+                    .take(count as usize)
                     .collect()
             }
-            (false, None) => Servers::<T>::iter_key_prefix(checkpoint)
-                .take(count)
+            (false, last) => Self::servers_after(checkpoint, last.as_ref(), count),
+        }
+    }
+
+    /// Up to `count` of those who serve a checkpoint, after one of them.
+    pub(crate) fn servers_after(
+        checkpoint: CheckpointRoot,
+        last: Option<&T::AccountId>,
+        count: u32,
+    ) -> Vec<T::AccountId> {
+        match last {
+            None => Servers::<T>::iter_key_prefix(checkpoint)
+                .take(count as usize)
                 .collect(),
-            (false, Some(last)) => {
+            Some(last) => {
                 let from = Servers::<T>::hashed_key_for(checkpoint, last);
                 Servers::<T>::iter_key_prefix_from(checkpoint, from)
-                    .take(count)
+                    .take(count as usize)
                     .collect()
             }
         }

@@ -327,6 +327,7 @@ impl<T: Config> Pallet<T> {
         HotKeys::<T>::remove(&record.hot_key);
         OperatorsOfOwner::<T>::remove(&record.owner, &operator);
         Operators::<T>::remove(&operator);
+        T::OnOperatorLeft::on_operator_left(&operator);
         Self::deposit_event(Event::Withdrawn { operator, amount });
         Ok(record.checkpoints.len() as u32)
     }

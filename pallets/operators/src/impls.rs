@@ -94,13 +94,15 @@ impl<T: Config> OperatorsApi<T::AccountId> for Pallet<T> {
         let index = Indices::<T>::get((frozen.epoch, role, *checkpoint));
         let params = Parameters::<T>::get();
         let available = |operator: &T::AccountId| {
-            let Some(record) = Operators::<T>::get(operator) else {
+            // First, so that whoever asks knows how many were looked at.
+            if !eligible(operator) {
                 return false;
-            };
-            record.roles.has(role)
-                && (*checkpoint == ANY_CHECKPOINT || record.checkpoints.contains(checkpoint))
-                && Self::is_active(operator, &record, &params)
-                && eligible(operator)
+            }
+            Operators::<T>::get(operator).is_some_and(|record| {
+                record.roles.has(role)
+                    && (*checkpoint == ANY_CHECKPOINT || record.checkpoints.contains(checkpoint))
+                    && Self::is_active(operator, &record, &params)
+            })
         };
         draw::pick_distinct(&index, subseed, count, available)
             .into_iter()

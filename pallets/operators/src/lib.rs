@@ -46,12 +46,14 @@ mod mock;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
 
 use chasqui_primitives::{
-    traits::{Checkpoints, Offence},
+    traits::{Checkpoints, Offence, OnOperatorLeft},
     Balance, CheckpointRoot, EpochIndex, Role, Roles,
 };
 use frame_support::{
@@ -59,22 +61,6 @@ use frame_support::{
     traits::fungible::{hold, Inspect},
 };
 use frame_system::pallet_prelude::*;
-
-/// An operator's record.
-pub type OperatorOf<T> = Operator<<T as frame_system::Config>::AccountId, BlockNumberFor<T>>;
-/// A cumulative index: who, and the sum of weights up to and including theirs.
-pub type IndexOf<T> =
-    BoundedVec<(<T as frame_system::Config>::AccountId, u64), <T as Config>::MaxOperators>;
-/// A build of indices under way.
-pub type IndexBuildOf<T> =
-    IndexBuild<<T as frame_system::Config>::AccountId, <T as Config>::MaxOperators>;
-
-/// What benchmarks need of the other pallets.
-#[cfg(feature = "runtime-benchmarks")]
-pub trait BenchmarkHelper {
-    /// Makes sure that a checkpoint is registered, and names it.
-    fn registered_checkpoint() -> CheckpointRoot;
-}
 
 #[frame_support::pallet]
 pub mod pallet {
@@ -97,6 +83,9 @@ pub mod pallet {
 
         /// What may be served.
         type Checkpoints: Checkpoints;
+
+        /// Who forgets an operator that has left.
+        type OnOperatorLeft: OnOperatorLeft<Self::AccountId>;
 
         /// Sets the parameters.
         type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
@@ -535,7 +524,7 @@ pub mod pallet {
 
         /// Replaces the governed parameters.
         #[pallet::call_index(12)]
-        #[pallet::weight(T::WeightInfo::set_params())]
+        #[pallet::weight((T::WeightInfo::set_params(), DispatchClass::Operational))]
         pub fn set_params(origin: OriginFor<T>, params: Params) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
             ensure!(
@@ -567,14 +556,16 @@ pub mod pallet {
             Self::operator_info(&Self::resolve(&account)?)
         }
 
-        /// Up to `limit` (and 100) of those who declare to serve a checkpoint, in no particular order.
+        /// Up to `limit` (and 100) of those who declare to serve a checkpoint, in no particular order; the next ones with
+        /// the last of them as `after`.
         pub fn operators_of(
             checkpoint: CheckpointRoot,
+            after: Option<T::AccountId>,
             limit: u32,
         ) -> alloc::vec::Vec<OperatorInfo<T::AccountId, BlockNumberFor<T>>> {
-            Servers::<T>::iter_key_prefix(checkpoint)
-                .take(limit.min(100) as usize)
-                .filter_map(|operator| Self::operator_info(&operator))
+            Self::servers_after(checkpoint, after.as_ref(), limit.min(100))
+                .iter()
+                .filter_map(Self::operator_info)
                 .collect()
         }
 

@@ -60,6 +60,17 @@ parameter_types! {
     pub const ExistentialDeposit: Balance = DOT / 100;
     pub const ReserveAccount: AccountId = 1_000;
     pub static IndexStep: u32 = 16;
+    /// Operators of whose leave the others were told.
+    pub static Left: Vec<AccountId> = Vec::new();
+}
+
+/// Remembers who left.
+pub struct Gone;
+
+impl OnOperatorLeft<AccountId> for Gone {
+    fn on_operator_left(operator: &AccountId) {
+        Left::mutate(|left| left.push(*operator));
+    }
 }
 
 /// Accounts with money.
@@ -93,6 +104,7 @@ impl Config for Test {
     type RuntimeHoldReason = RuntimeHoldReason;
     type NativeBalance = Balances;
     type Checkpoints = AllCheckpoints;
+    type OnOperatorLeft = Gone;
     type AdminOrigin = frame_system::EnsureRoot<AccountId>;
     type ReserveAccount = ReserveAccount;
     type MaxOperators = ConstU32<300>;

@@ -1,12 +1,23 @@
 //! What the registry stores.
 
+use crate::Config;
 use chasqui_primitives::{
     traits::Offence, window::Window, Balance, CheckpointRoot, EpochIndex, Roles, DOT,
 };
 use frame_support::{pallet_prelude::*, BoundedVec};
+use frame_system::pallet_prelude::BlockNumberFor;
 use parity_scale_codec::DecodeWithMemTracking;
 use serde::{Deserialize, Serialize};
 use sp_runtime::Perbill;
+
+/// An operator's record.
+pub type OperatorOf<T> = Operator<<T as frame_system::Config>::AccountId, BlockNumberFor<T>>;
+/// A cumulative index: who, and the sum of weights up to and including theirs.
+pub type IndexOf<T> =
+    BoundedVec<(<T as frame_system::Config>::AccountId, u64), <T as Config>::MaxOperators>;
+/// A build of indices under way.
+pub type IndexBuildOf<T> =
+    IndexBuild<<T as frame_system::Config>::AccountId, <T as Config>::MaxOperators>;
 
 /// Longest URL of an endpoint, in bytes.
 pub const MAX_URL_BYTES: u32 = 128;

@@ -21,7 +21,7 @@ mod benchmarks {
         let price = deposit.saturating_mul(100);
         T::NativeBalance::mint_into(&pot, price).unwrap();
         let auditors: Vec<T::AccountId> = (0..3).map(|n| account("auditor", n, 0)).collect();
-        Pallet::<T>::record_fee(executor, &auditors, price, 1_000);
+        Pallet::<T>::record_fee(Subject::Job(0), executor, &auditors, price, 1_000);
         Pallet::<T>::record_poc_points(executor, 1);
     }
 

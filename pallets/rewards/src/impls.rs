@@ -8,14 +8,20 @@
 )]
 
 use crate::*;
-use chasqui_primitives::{money, traits::Ledger};
+use chasqui_primitives::{audit::Subject, money, traits::Ledger};
 
 impl<T: Config> Ledger<T::AccountId> for Pallet<T> {
     fn pot() -> T::AccountId {
         Self::pot_account()
     }
 
-    fn record_fee(executor: &T::AccountId, auditors: &[T::AccountId], price: Balance, units: u64) {
+    fn record_fee(
+        subject: Subject,
+        executor: &T::AccountId,
+        auditors: &[T::AccountId],
+        price: Balance,
+        units: u64,
+    ) {
         // Never more than was paid in, whatever the caller says.
         let paid = Self::surplus().min(price);
         if paid < price {
@@ -46,11 +52,19 @@ impl<T: Config> Ledger<T::AccountId> for Pallet<T> {
         FundDue::<T>::mutate(|due| *due = due.saturating_add(split.fund));
         ReserveDue::<T>::mutate(|due| *due = due.saturating_add(split.reserve));
         Liabilities::<T>::mutate(|sum| *sum = sum.saturating_add(paid));
+        let listed = auditors
+            .iter()
+            .take(MAX_LISTED_AUDITORS as usize)
+            .map(|auditor| (auditor.clone(), split.auditors_each))
+            .collect();
         Self::deposit_event(Event::FeeRecorded {
+            subject,
             epoch,
             executor: executor.clone(),
             price: paid,
             to_executor: split.executor,
+            auditors: BoundedVec::truncate_from(listed),
+            auditors_paid: auditors.len() as u32,
             to_auditors: split
                 .auditors_each
                 .saturating_mul(auditors.len() as Balance),

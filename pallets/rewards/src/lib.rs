@@ -49,6 +49,7 @@ pub use weights::WeightInfo;
 
 use alloc::vec::Vec;
 use chasqui_primitives::{
+    audit::Subject,
     money::Shares,
     traits::{Epochs, Operators},
     Balance, EpochIndex,
@@ -229,12 +230,17 @@ pub mod pallet {
     #[pallet::event]
     #[pallet::generate_deposit(pub(crate) fn deposit_event)]
     pub enum Event<T: Config> {
-        /// A fee was shared out.
+        /// What was paid for `subject` was shared out: `price` is the sum of all parts. `auditors` names those who
+        /// are paid with what each gets, up to [`MAX_LISTED_AUDITORS`] of the `auditors_paid` there are: after a
+        /// vote there may be hundreds, all with the same part of `to_auditors`.
         FeeRecorded {
+            subject: Subject,
             epoch: EpochIndex,
             executor: T::AccountId,
             price: Balance,
             to_executor: Balance,
+            auditors: ListedAuditors<T::AccountId>,
+            auditors_paid: u32,
             to_auditors: Balance,
             to_pool: Balance,
             to_fund: Balance,
@@ -277,7 +283,7 @@ pub mod pallet {
         FundPaid { amount: Balance },
         /// `amount` of dues reached the reserve.
         ReservePaid { amount: Balance },
-        /// What nobody claimed of an epoch went to the reserve.
+        /// What nobody claimed of an epoch has all gone to the reserve.
         Swept { epoch: EpochIndex },
         /// Fees are shared out otherwise from now on.
         SharesSet { shares: Shares },
@@ -325,7 +331,7 @@ pub mod pallet {
     impl<T: Config> Pallet<T> {
         /// Replaces the shares of every fee recorded from now on.
         #[pallet::call_index(0)]
-        #[pallet::weight(T::WeightInfo::set_shares())]
+        #[pallet::weight((T::WeightInfo::set_shares(), DispatchClass::Operational))]
         pub fn set_shares(origin: OriginFor<T>, shares: Shares) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
             ensure!(shares.is_whole(), Error::<T>::SharesNotWhole);
@@ -354,6 +360,11 @@ pub mod pallet {
         /// The epochs that an operator could claim now, with what each would pay, in planck.
         pub fn claimable(operator: T::AccountId) -> Vec<(EpochIndex, Balance)> {
             Self::claimable_epochs(&operator)
+        }
+
+        /// Compute and audit pay that an operator has not claimed, claimable or not, without shares of pools, in planck.
+        pub fn unclaimed_pay(operator: T::AccountId) -> Balance {
+            Unclaimed::<T>::get(operator)
         }
 
         /// What an operator earned in an epoch and has not claimed.

@@ -244,11 +244,14 @@ pub fn fill_pot(amount: Balance) {
     let _ = Balances::transfer(&CLIENT, &pot, amount, Preservation::Expendable).unwrap();
 }
 
+/// What every fee of the tests is paid for.
+pub const SUBJECT: Subject = Subject::Job(17);
+
 /// Pays and records a fee.
 pub fn fee(executor: AccountId, auditors: &[AccountId], price: Balance, units: u64) {
     use chasqui_primitives::traits::Ledger;
     fill_pot(price);
-    Rewards::record_fee(&executor, auditors, price, units);
+    Rewards::record_fee(SUBJECT, &executor, auditors, price, units);
 }
 
 pub fn free(who: AccountId) -> Balance {

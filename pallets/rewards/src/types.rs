@@ -4,6 +4,13 @@ use chasqui_primitives::Balance;
 use frame_support::pallet_prelude::*;
 use parity_scale_codec::DecodeWithMemTracking;
 
+/// Most auditors that the event of one fee names.
+pub const MAX_LISTED_AUDITORS: u32 = 16;
+
+/// Auditors with what each of them gets, in planck.
+pub type ListedAuditors<AccountId> =
+    BoundedVec<(AccountId, Balance), ConstU32<MAX_LISTED_AUDITORS>>;
+
 /// What an operator earned in an epoch and nobody has claimed, forfeited or swept.
 #[derive(
     Clone,

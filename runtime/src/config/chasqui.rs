@@ -35,6 +35,7 @@ impl pallet_operators::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type NativeBalance = Balances;
     type Checkpoints = Checkpoints;
+    type OnOperatorLeft = Jobs;
     type AdminOrigin = EnsureRoot<AccountId>;
     type ReserveAccount = ReserveAccount;
     // A draw reads a whole index.

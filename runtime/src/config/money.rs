@@ -1,13 +1,14 @@
 //! Balances and transaction fees.
 
+use super::system::RuntimeBlockWeights;
 use crate::{
-    constants::money::{EXISTENTIAL_DEPOSIT, MILLICENT},
+    constants::money::{BASE_WEIGHT_FEE, BYTE_FEE, EXISTENTIAL_DEPOSIT},
     Balance, Balances, Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, System,
 };
 use frame_support::{
     parameter_types,
     traits::{ConstU32, ConstU8, VariantCountOf},
-    weights::{ConstantMultiplier, Weight, WeightToFee},
+    weights::{constants::ExtrinsicBaseWeight, ConstantMultiplier, Weight, WeightToFee},
 };
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use parachains_common::impls::DealWithFees;
@@ -15,8 +16,7 @@ use sp_runtime::{FixedPointNumber, Perquintill};
 
 parameter_types! {
     pub const ExistentialDeposit: Balance = EXISTENTIAL_DEPOSIT;
-    /// A kilobyte of transaction costs 0.001 DOT.
-    pub const TransactionByteFee: Balance = MILLICENT / 10;
+    pub const TransactionByteFee: Balance = BYTE_FEE;
     /// Fees rise while blocks are fuller than this.
     pub const TargetBlockFullness: Perquintill = Perquintill::from_percent(25);
     pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(3, 100_000);
@@ -42,28 +42,34 @@ impl pallet_balances::Config for Runtime {
 }
 
 /// Planck for a weight: the dearer of its computation and its share of the proof.
+///
+/// The rate is that of Polkadot's system parachains: the base weight of a transaction costs
+/// [`BASE_WEIGHT_FEE`]. A block's whole proof costs as much as its whole time, so that what fills a
+/// block costs the same whichever of the two it fills.
 pub struct WeightFee;
-
-impl WeightFee {
-    /// Picoseconds of computation for a planck: a transaction of 100 microseconds costs 0.001 DOT.
-    const REF_TIME_PER_PLANCK: u64 = 10;
-    /// Planck for a byte of proof: a block's ten megabytes cost as much as its two seconds.
-    const PLANCK_PER_PROOF_BYTE: u64 = 19_000;
-}
 
 impl WeightToFee for WeightFee {
     type Balance = Balance;
 
     fn weight_to_fee(weight: &Weight) -> Balance {
-        let time = weight
-            .ref_time()
-            .checked_div(Self::REF_TIME_PER_PLANCK)
-            .unwrap_or_default();
-        let proof = weight
-            .proof_size()
-            .saturating_mul(Self::PLANCK_PER_PROOF_BYTE);
-        Balance::from(time.max(proof))
+        let block = RuntimeBlockWeights::get().max_block;
+        let block_fee = share(
+            BASE_WEIGHT_FEE,
+            block.ref_time(),
+            ExtrinsicBaseWeight::get().ref_time(),
+        );
+        let time = share(block_fee, weight.ref_time(), block.ref_time());
+        let proof = share(block_fee, weight.proof_size(), block.proof_size());
+        time.max(proof)
     }
+}
+
+/// `amount * part / whole`, rounded down; nothing of nothing.
+fn share(amount: Balance, part: u64, whole: u64) -> Balance {
+    amount
+        .saturating_mul(part.into())
+        .checked_div(whole.into())
+        .unwrap_or_default()
 }
 
 impl pallet_transaction_payment::Config for Runtime {

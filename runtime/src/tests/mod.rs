@@ -5,7 +5,9 @@ mod bench_state;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
 mod false_outputs;
+mod fees;
 mod job_life;
+mod leaving;
 mod money;
 mod presets;
 mod seeds;

@@ -223,6 +223,7 @@ pub fn info() -> pallet_checkpoints::CheckpointInfo {
         vocabulary: 100,
         context_tokens: 128,
         end_tokens: vec![0].try_into().unwrap(),
+        has_tokenizer: true,
         units_per_prompt_token: 1,
         units_per_output_token: 4,
         size_bytes: 1_000,

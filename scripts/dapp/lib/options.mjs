@@ -108,12 +108,6 @@ export function readOptions(program, library, argv = process.argv.slice(2)) {
   };
 }
 
-/** Tokens that a tokenizer may add to a text, as the chain counts (`TEXT_PROMPT_EXTRA_TOKENS`). */
-const EXTRA_TOKENS = 8;
-
-/** The most tokens that the chain lets a text have, by which it prices: one a byte, and those added. */
-export const promptTokens = (prompt) => prompt.length + EXTRA_TOKENS;
-
 /** Fails when `promise` takes longer than the whole script may. */
 export function within(milliseconds, promise) {
   let timer;
@@ -144,15 +138,14 @@ export async function run(program, library, main) {
   process.exit(status);
 }
 
-/** Which fee of a block is that of a settled job: the last one booked before the job's `Settled`. */
+/** The number of the job that an audit's or a fee's subject is: libraries write `{ Job: 7 }` in different ways. */
+const jobOf = (subject) => BigInt(subject.value ?? subject.Job ?? subject.job);
+
+/** The fee that the events of a block book for a job, with who got how much. */
 export function feeOf(events, job) {
-  const end = events.findIndex((e) => e.name === 'Jobs.Settled' && BigInt(e.data.job) === job);
-  if (end < 0) return undefined;
-  const settled = events[end].data;
-  const fee = events
-    .slice(0, end)
-    .reverse()
-    .find((e) => e.name === 'Rewards.FeeRecorded' && e.data.executor === settled.executor && BigInt(e.data.price) === BigInt(settled.paid))?.data;
+  const settled = events.find((e) => e.name === 'Jobs.Settled' && BigInt(e.data.job) === job)?.data;
+  if (!settled) return undefined;
+  const fee = events.find((e) => e.name === 'Rewards.FeeRecorded' && jobOf(e.data.subject) === job)?.data;
   if (!fee) throw new Error(`job ${job} is settled, but no fee was booked for it`);
   const shares = {
     executor: BigInt(fee.to_executor),
@@ -163,7 +156,8 @@ export function feeOf(events, job) {
   };
   const sum = Object.values(shares).reduce((a, b) => a + b);
   if (sum !== BigInt(settled.paid)) throw new Error(`the shares of job ${job} add up to ${sum} planck, but ${settled.paid} were paid`);
-  return { epoch: Number(fee.epoch), price: sum, shares };
+  const auditors = fee.auditors.map(([auditor, amount]) => [auditor, BigInt(amount)]);
+  return { epoch: Number(fee.epoch), price: sum, executor: fee.executor, auditors, shares };
 }
 
 /** Whether an event is about this job or its audit. */
@@ -173,15 +167,11 @@ export function concerns(event, job, auditCase) {
   return name.startsWith('Audits.') && auditCase !== undefined && data.case !== undefined && BigInt(data.case) === auditCase;
 }
 
-/** Prints who got what. `auditors`: those who found the output valid. */
-export function printPayment(fee, executor, auditors) {
-  const { shares } = fee;
-  console.log(`paid ${dot(fee.price)} in epoch ${fee.epoch}:`);
+/** Prints who got what. */
+export function printPayment({ epoch, price, executor, auditors, shares }) {
+  console.log(`paid ${dot(price)} in epoch ${epoch}:`);
   console.log(`  executor           ${dot(shares.executor).padEnd(20)} ${executor}`);
-  if (auditors.length) {
-    const each = shares.auditors / BigInt(auditors.length);
-    for (const auditor of auditors) console.log(`  auditor            ${dot(each).padEnd(20)} ${auditor}`);
-  }
+  for (const [auditor, amount] of auditors) console.log(`  auditor            ${dot(amount).padEnd(20)} ${auditor}`);
   console.log(`  contribution pool  ${dot(shares.pool)}`);
   console.log(`  training fund      ${dot(shares.fund)}`);
   console.log(`  reserve            ${dot(shares.reserve)}`);

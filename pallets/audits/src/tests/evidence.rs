@@ -1,7 +1,7 @@
 //! Evidence of having replayed: it must be there, and it must agree.
 
 use crate::{mock::*, *};
-use chasqui_primitives::audit::{Decision, Evidence, Stage, Verdict};
+use chasqui_primitives::audit::{Decision, Evidence, HardReason, Stage, Verdict};
 use frame_support::{assert_noop, assert_ok};
 
 #[test]
@@ -36,6 +36,40 @@ fn evidence_that_disagrees_goes_to_the_vote_without_a_flag() {
         assert_eq!(World::operator(panel[2]).missed, 1);
         assert_eq!(World::operator(panel[0]).missed, 0);
         assert_eq!(Audits::counters().contradicted, 1);
+    });
+}
+
+#[test]
+fn nobody_reports_where_only_evidence_disagreed() {
+    build_and_execute(|| {
+        // GIVEN a panel that says valid, with evidence that disagrees
+        let (id, panel) = open();
+        let verdicts: Vec<_> = panel
+            .iter()
+            .zip([0, 500, 1_000])
+            .map(|(who, value)| (*who, Verdict::Valid, value))
+            .collect();
+        judge_with(id, &verdicts);
+        assert_eq!(case(id).stage, Stage::Two);
+
+        // WHEN all but the lightest voter find the work false
+        let hard = Verdict::Hard(HardReason::Margin);
+        let votes: Vec<_> = (1..=7)
+            .map(|who| (who, if who == 1 { Verdict::Valid } else { hard }))
+            .collect();
+        judge(id, &votes);
+
+        // THEN the agreeing side is everybody who said so, each once, and no flag is upheld or overturned
+        let mut majority = ended(id).majority;
+        majority.sort_unstable();
+        assert_eq!(ended(id).decision, Decision::Hard(HardReason::Margin));
+        assert_eq!(majority, [2, 3, 4, 5, 6, 7]);
+        assert_eq!(
+            (Audits::counters().flags, Audits::counters().overturned),
+            (0, 0)
+        );
+        // AND the panel, which had found it valid, is contradicted, whatever its evidence was
+        assert!(panel.iter().all(|who| World::operator(*who).missed >= 1));
     });
 }
 

@@ -12,7 +12,9 @@ fn an_agenda_that_is_full_rolls_forward() {
     build_and_execute(|| {
         // GIVEN room for two cases a block, and seven cases that open in one
         MaxAgenda::set(2);
-        let ids: Vec<_> = (0..7).map(|_| Audits::open(request()).unwrap()).collect();
+        let ids: Vec<_> = (0..7)
+            .map(|_| Audits::open(request()).unwrap().case)
+            .collect();
 
         // THEN they wake over four blocks
         let first = System::block_number() + u64::from(params().commit_blocks);
@@ -33,7 +35,9 @@ fn ballots_a_block_are_bounded() {
     build_and_execute(|| {
         // GIVEN four cases whose votes begin in the same block, and room for two electorates
         MaxBallotsPerBlock::set(14);
-        let ids: Vec<_> = (0..4).map(|_| Audits::open(request()).unwrap()).collect();
+        let ids: Vec<_> = (0..4)
+            .map(|_| Audits::open(request()).unwrap().case)
+            .collect();
         for id in &ids {
             for auditor in panel(*id) {
                 assert_ok!(commit(*id, auditor, Verdict::Soft));
@@ -67,7 +71,7 @@ fn a_case_larger_than_the_bound_is_handled_alone() {
         // GIVEN room for fewer ballots than one electorate has
         MaxBallotsPerBlock::set(1);
         let (first, _) = open();
-        let second = Audits::open(request()).unwrap();
+        let second = Audits::open(request()).unwrap().case;
         for id in [first, second] {
             for auditor in panel(id) {
                 assert_ok!(commit(id, auditor, Verdict::Soft));

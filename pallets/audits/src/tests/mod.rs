@@ -2,6 +2,7 @@
 
 mod any_sequence;
 mod bad_calls;
+mod block_weight;
 mod evidence;
 mod flags;
 mod hostile_auditors;

@@ -60,7 +60,7 @@ fn the_client_and_its_relatives_never_judge() {
                 seed: sp_core::H256::repeat_byte(seed),
                 ..request()
             };
-            let id = Audits::open(request).unwrap();
+            let id = Audits::open(request).unwrap().case;
 
             // THEN neither is on the panel
             assert!(panel(id).iter().all(|auditor| (1..=5).contains(auditor)));
@@ -88,7 +88,7 @@ fn the_panel_is_drawn_out_of_the_electorate() {
                 seed: sp_core::H256::repeat_byte(seed),
                 ..request()
             };
-            let id = Audits::open(request).unwrap();
+            let id = Audits::open(request).unwrap().case;
 
             // THEN three different others are seated, and none of them is its own
             let mut panel = panel(id);
@@ -216,7 +216,7 @@ fn duties_are_found_by_operator() {
     build_and_execute(|| {
         // GIVEN two open cases
         let (first, panel) = open();
-        let second = Audits::open(request()).unwrap();
+        let second = Audits::open(request()).unwrap().case;
 
         // WHEN an auditor of the first one looks for its duties
         let auditor = panel[0];

@@ -21,8 +21,9 @@ fn anybody_may_propose_against_a_deposit() {
         assert_eq!(Checkpoints::price(ROOT), None);
         let checkpoint = Checkpoints::checkpoint(ROOT).unwrap();
         assert_eq!(checkpoint.status, Status::Calibrating);
-        assert_eq!(Checkpoints::checkpoints(10), vec![(ROOT, checkpoint)]);
-        assert!(Checkpoints::checkpoints(0).is_empty());
+        assert_eq!(Checkpoints::checkpoints(None, 10), vec![(ROOT, checkpoint)]);
+        assert!(Checkpoints::checkpoints(None, 0).is_empty());
+        assert!(Checkpoints::checkpoints(Some(ROOT), 10).is_empty());
     });
 }
 
@@ -95,6 +96,63 @@ fn a_root_is_registered_once() {
         ));
         assert_eq!(held(), 2 * DEPOSIT);
     });
+}
+
+#[test]
+fn the_registry_is_read_page_by_page() {
+    build_and_execute(|| {
+        // GIVEN three checkpoints
+        let roots = [3u8, 1, 2].map(H256::repeat_byte);
+        for root in roots {
+            let origin = RuntimeOrigin::signed(PROPOSER);
+            assert_ok!(Checkpoints::propose(origin, root, info()));
+        }
+        // WHEN they are asked for one by one, each time after the last
+        let page = |after| -> Vec<_> {
+            Checkpoints::checkpoints(after, 1)
+                .into_iter()
+                .map(|(root, _)| root)
+                .collect()
+        };
+        let (first, second) = (page(None), page(Some(H256::repeat_byte(1))));
+        let third = page(Some(H256::repeat_byte(2)));
+        // THEN they come in order, and end
+        assert_eq!(
+            [first, second, third].concat(),
+            [1, 2, 3].map(H256::repeat_byte)
+        );
+        assert!(page(Some(H256::repeat_byte(3))).is_empty());
+    });
+}
+
+#[test]
+fn whether_there_is_a_tokenizer_is_among_the_terms() {
+    for has_tokenizer in [true, false] {
+        build_and_execute(|| {
+            // GIVEN a proposal that says whether the files hold a tokenizer
+            let info = CheckpointInfo {
+                has_tokenizer,
+                ..info()
+            };
+            let origin = RuntimeOrigin::signed(PROPOSER);
+            assert_ok!(Checkpoints::propose(origin, ROOT, info));
+            // WHEN it takes payment
+            Registry::<Test>::mutate(ROOT, |checkpoint| {
+                let checkpoint = checkpoint.as_mut().expect("proposed");
+                checkpoint.status = Status::Accepted { unit_price: 1 };
+                checkpoint.thresholds = Some(thresholds(1));
+            });
+            // THEN its terms say the same
+            let terms = Checkpoints::terms(&ROOT).expect("accepted");
+            assert_eq!(terms.has_tokenizer, has_tokenizer);
+            // Back to what a proposal is, so that the state stays consistent.
+            Registry::<Test>::mutate(ROOT, |checkpoint| {
+                let checkpoint = checkpoint.as_mut().expect("proposed");
+                checkpoint.status = Status::Calibrating;
+                checkpoint.thresholds = None;
+            });
+        });
+    }
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn a_flood_of_deadlines_leaves_weight_for_draws() {
         let deadline = job(jobs[0]).stage.agenda_block().expect("listed");
         run_blocks(deadline - System::block_number() - u64::from(DELAY + SPAN));
         let id = Request::default().submitted();
-        let each = Pallet::<Test>::draw_weight().max(Pallet::<Test>::deadline_weight());
+        let each = Pallet::<Test>::most_draw_weight().max(Pallet::<Test>::deadline_weight());
         ServiceWeight::set(each.saturating_add(Pallet::<Test>::base_weight() * 2) * 2);
         // WHEN that block comes THEN the draw happens too
         run_to_draw();

@@ -5,7 +5,7 @@ use chasqui_primitives::{
     traits::{Randomness, SeedExpired},
     ExpiryReason,
 };
-use frame_support::weights::Weight;
+use frame_support::{traits::Hooks, weights::Weight};
 
 #[test]
 fn the_executor_is_drawn_by_a_seed_that_did_not_exist_at_submission() {
@@ -140,10 +140,11 @@ fn the_audit_is_drawn_by_a_seed_that_did_not_exist_at_the_commitment() {
 #[test]
 fn draws_beyond_a_blocks_weight_wait_in_order_for_the_next() {
     build_and_execute(|| {
-        // GIVEN weight for two draws a block, and five that are due together
-        let two = Pallet::<Test>::draw_weight().saturating_mul(2);
-        let base = Pallet::<Test>::base_weight().saturating_mul(2);
-        ServiceWeight::set(two.saturating_add(base));
+        // GIVEN weight for one draw that asks one candidate and one that may ask the most, and five that are due together
+        let weight = Pallet::<Test>::base_weight()
+            .saturating_add(Pallet::<Test>::executor_draw_weight(1))
+            .saturating_add(Pallet::<Test>::most_draw_weight());
+        ServiceWeight::set(weight);
         let jobs: Vec<_> = (0..5).map(|_| Request::default().submitted()).collect();
         let waiting = || {
             jobs.iter()
@@ -161,6 +162,53 @@ fn draws_beyond_a_blocks_weight_wait_in_order_for_the_next() {
 }
 
 #[test]
+fn a_draw_weighs_as_many_candidates_as_it_looked_at() {
+    build_and_execute(|| {
+        // GIVEN operators of whom nobody has enough at stake for a job
+        for n in 0..OPERATORS {
+            Registry::mutate_exists(operator(n), |operator| {
+                operator.as_mut().expect("known").slashable = 1
+            });
+        }
+        let id = Request::default().submitted();
+        run_blocks(u64::from(DELAY + SPAN) - 1);
+        // WHEN the draw happens
+        let now = System::block_number() + 1;
+        System::set_block_number(now);
+        let weight = Pallet::<Test>::on_initialize(now);
+        // THEN it has asked all of them, and the block's weight says so
+        assert_eq!(
+            outcome(id),
+            Some(JobOutcome::Expired(ExpiryReason::NoExecutor))
+        );
+        let asked = Pallet::<Test>::executor_draw_weight(OPERATORS as u32);
+        assert_eq!(weight, Pallet::<Test>::base_weight().saturating_add(asked));
+        assert!(asked.all_gt(Pallet::<Test>::executor_draw_weight(1)));
+    });
+}
+
+#[test]
+fn the_draw_of_a_panel_weighs_what_the_audits_pallet_says() {
+    build_and_execute(|| {
+        // GIVEN a commitment that is audited for certain, and a panel whose draw looks at many
+        let passed_over = Weight::from_parts(123_456, 789);
+        PassedOver::set(passed_over);
+        let id = Request::default().committed();
+        run_blocks(u64::from(DELAY + SPAN) - 1);
+        // WHEN the case is opened
+        let now = System::block_number() + 1;
+        System::set_block_number(now);
+        let weight = Pallet::<Test>::on_initialize(now);
+        // THEN the block's weight counts both
+        assert_eq!(stage(id), JobStage::InAudit);
+        let expected = Pallet::<Test>::base_weight()
+            .saturating_add(<Test as Config>::WeightInfo::draw_audit())
+            .saturating_add(passed_over);
+        assert_eq!(weight, expected);
+    });
+}
+
+#[test]
 fn cancelled_jobs_do_not_hold_up_the_queue() {
     build_and_execute(|| {
         // GIVEN many cancelled jobs before one that stands, and weight for one draw a block
@@ -169,7 +217,7 @@ fn cancelled_jobs_do_not_hold_up_the_queue() {
             dispatch(Call::cancel { job: id }, &account(ALICE)).expect("not due");
         }
         let id = Request::default().submitted();
-        let each = Pallet::<Test>::draw_weight().max(Pallet::<Test>::deadline_weight());
+        let each = Pallet::<Test>::most_draw_weight().max(Pallet::<Test>::deadline_weight());
         ServiceWeight::set(each.saturating_add(Pallet::<Test>::base_weight()) * 2);
         // WHEN its seed is there THEN it is drawn
         run_to_draw();

@@ -5,7 +5,7 @@ use sp_runtime::BuildStorage;
 
 #[test]
 fn genesis_sets_the_parameters() {
-    build_and_execute(|| assert_eq!(Pallet::<Test>::parameters(), params()));
+    build_and_execute(|| assert_eq!(Pallet::<Test>::params(), params()));
 }
 
 #[test]

@@ -333,7 +333,7 @@ fn run(ops: Vec<Op>, tight: bool, entropy: u64) -> BTreeSet<String> {
         }
         if tight {
             // One or two matters a block, and seeds that are soon forgotten.
-            let each = Pallet::<Test>::draw_weight().max(Pallet::<Test>::deadline_weight());
+            let each = Pallet::<Test>::most_draw_weight().max(Pallet::<Test>::deadline_weight());
             ServiceWeight::set(each.saturating_add(Pallet::<Test>::base_weight() * 2) * 2);
             History::put(6);
         }

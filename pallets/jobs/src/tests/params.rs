@@ -18,8 +18,8 @@ fn only_the_admin_sets_parameters() {
             RuntimeOrigin::root(),
             wanted.clone()
         ));
-        assert_eq!(Pallet::<Test>::parameters(), wanted);
-        assert_event(Event::ParametersSet { params: wanted });
+        assert_eq!(Pallet::<Test>::params(), wanted);
+        assert_event(Event::ParamsSet { params: wanted });
     });
 }
 
@@ -43,7 +43,7 @@ fn parameters_that_a_chain_cannot_live_with_are_refused() {
             change(&mut bad);
             assert_noop!(
                 Pallet::<Test>::set_params(RuntimeOrigin::root(), bad),
-                Error::<Test>::ParameterOutOfRange
+                Error::<Test>::InvalidParams
             );
         }
     });

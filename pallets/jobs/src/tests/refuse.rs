@@ -1,7 +1,7 @@
 //! The executor gives a job back.
 
 use super::*;
-use chasqui_primitives::ExpiryReason;
+use chasqui_primitives::{traits::OnOperatorLeft, ExpiryReason};
 use frame_support::{assert_noop, assert_ok, dispatch::Pays};
 
 #[test]
@@ -107,6 +107,27 @@ fn whoever_misses_one_prompt_after_another_misses_duties() {
         // WHEN it delivers once THEN it is believed again
         Request::default().committed();
         assert_eq!((refused(), refused(), refused()), (2, 2, 3));
+    });
+}
+
+#[test]
+fn nothing_about_missing_prompts_stays_when_an_operator_has_left() {
+    build_and_execute(|| {
+        // GIVEN an executor that refused a job for a missing prompt
+        let request = Request {
+            prompt: blob_prompt(&[1; 100]),
+            ..Default::default()
+        };
+        let id = request.assigned();
+        let who = operator(executor(id));
+        assert_ok!(refuse(id, RefusalReason::PromptMissing));
+        assert!(MissingPrompts::<Test>::contains_key(&who));
+        // WHEN it leaves the registry
+        Registry::remove(&who);
+        assert!(Pallet::<Test>::do_try_state().is_err());
+        <Pallet<Test> as OnOperatorLeft<_>>::on_operator_left(&who);
+        // THEN nothing of it is left
+        assert!(!MissingPrompts::<Test>::contains_key(&who));
     });
 }
 

@@ -67,6 +67,38 @@ fn text_that_no_tokenizer_takes_is_refused() {
 }
 
 #[test]
+fn text_for_a_checkpoint_without_a_tokenizer_is_refused() {
+    build_and_execute(|| {
+        // GIVEN a checkpoint that has no tokenizer
+        let terms = chasqui_primitives::traits::CheckpointTerms {
+            has_tokenizer: false,
+            ..terms()
+        };
+        Terms::insert(CHECKPOINT, terms);
+        // WHEN text is submitted THEN it is refused: whoever were drawn could only miss a duty
+        let text = Request {
+            prompt: text_prompt("hello"),
+            ..Default::default()
+        };
+        let before = free(&account(ALICE));
+        assert_noop!(text.send(), Error::<Test>::CheckpointHasNoTokenizer);
+        assert_eq!(free(&account(ALICE)), before);
+        assert_eq!(
+            Pallet::<Test>::quote(CHECKPOINT, text_prompt("hello"), 8),
+            Err(Error::<Test>::CheckpointHasNoTokenizer.into())
+        );
+        // AND token ids are welcome, on chain or not
+        for prompt in [ids_prompt(&[1, 5]), blob_prompt(&[1, 5])] {
+            let request = Request {
+                prompt,
+                ..Default::default()
+            };
+            request.submitted();
+        }
+    });
+}
+
+#[test]
 fn the_price_is_that_of_the_submission() {
     build_and_execute(|| {
         // GIVEN a job

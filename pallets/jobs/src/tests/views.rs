@@ -2,7 +2,7 @@
 
 use super::*;
 use chasqui_primitives::JobStatus;
-use frame_support::assert_ok;
+use frame_support::{assert_noop, assert_ok};
 
 #[test]
 fn a_job_is_told_from_submission_to_outcome() {
@@ -50,30 +50,77 @@ fn a_job_is_told_from_submission_to_outcome() {
 }
 
 #[test]
-fn a_quote_is_the_least_max_price_that_is_taken() {
+fn a_quote_is_what_submit_takes_and_holds() {
     build_and_execute(|| {
-        let quote = Pallet::<Test>::quote(CHECKPOINT, 3, 8).expect("fits");
-        let with = |max_price| Request {
-            max_price,
-            ..Default::default()
-        };
-        assert!(with(quote - 1).send().is_err());
-        assert_ok!(with(quote).send());
-        // AND there is none for what would be refused
-        assert_eq!(Pallet::<Test>::quote(UNPAYABLE, 3, 8), None);
-        assert_eq!(Pallet::<Test>::quote(H256::zero(), 3, 8), None);
-        assert_eq!(Pallet::<Test>::quote(CHECKPOINT, CONTEXT, 1), None);
-        assert_eq!(Pallet::<Test>::quote(CHECKPOINT, u32::MAX, u32::MAX), None);
+        for prompt in [
+            ids_prompt(&[1, 5, 6]),
+            text_prompt("a"),
+            blob_prompt(&[7; 9]),
+        ] {
+            // GIVEN the chain's quote for a prompt
+            let tokens = prompt.max_tokens();
+            let quote = Pallet::<Test>::quote(CHECKPOINT, prompt.clone(), 8).expect("good");
+            assert_eq!(quote.prompt_tokens, tokens);
+            let (escrow, deposit) = (
+                held(HoldReason::Escrow, ALICE),
+                held(HoldReason::Deposit, ALICE),
+            );
+            // WHEN it is submitted for a planck less THEN it is refused
+            let with = |max_price| Request {
+                prompt: prompt.clone(),
+                max_price,
+                ..Default::default()
+            };
+            assert_noop!(with(quote.escrow - 1).send(), Error::<Test>::PriceAboveMax);
+            // WHEN it is submitted for just that THEN exactly that goes on hold
+            assert_ok!(with(quote.escrow).send());
+            assert_eq!(held(HoldReason::Escrow, ALICE), escrow + quote.escrow);
+            assert_eq!(held(HoldReason::Deposit, ALICE), deposit + quote.deposit);
+        }
     });
 }
 
 #[test]
-fn the_deposit_is_told_beforehand() {
+fn a_text_is_quoted_with_the_bound_of_its_tokens() {
     build_and_execute(|| {
-        let bytes = ids_prompt(&[1, 5, 6]).encoded_size() as u32;
-        let told = Pallet::<Test>::deposit(bytes, 8);
-        Request::default().submitted();
-        assert_eq!(held(HoldReason::Deposit, ALICE), told);
+        // GIVEN a text of eleven bytes
+        let quote = Pallet::<Test>::quote(CHECKPOINT, text_prompt("hello world"), 8);
+        // THEN its bound is a token a byte and eight, and the price that of so many
+        let quote = quote.expect("good");
+        assert_eq!(quote.prompt_tokens, 11 + 8);
+        assert_eq!(quote.escrow, (19 + 8 * 4) * UNIT_PRICE);
+    });
+}
+
+#[test]
+fn a_quote_says_why_there_is_none() {
+    build_and_execute(|| {
+        let ids = || ids_prompt(&[1, 5, 6]);
+        let cases = [
+            (UNPAYABLE, ids(), 8, Error::<Test>::CheckpointTakesNoPayment),
+            (H256::zero(), ids(), 8, Error::<Test>::UnknownCheckpoint),
+            (CHECKPOINT, ids_prompt(&[]), 8, Error::<Test>::PromptEmpty),
+            (CHECKPOINT, ids(), 0, Error::<Test>::MaxTokensZero),
+            (
+                CHECKPOINT,
+                ids(),
+                u32::MAX,
+                Error::<Test>::MaxTokensTooLarge,
+            ),
+            (
+                CHECKPOINT,
+                blob_prompt(&vec![1; CONTEXT as usize]),
+                8,
+                Error::<Test>::ContextExceeded,
+            ),
+        ];
+        for (checkpoint, prompt, max_tokens, error) in cases {
+            // WHEN what `submit` would refuse is asked for THEN the answer is the same error
+            assert_eq!(
+                Pallet::<Test>::quote(checkpoint, prompt, max_tokens),
+                Err(error.into())
+            );
+        }
     });
 }
 
@@ -87,17 +134,23 @@ fn a_client_finds_its_live_jobs() {
         };
         of_bob.submitted();
         assert_ok!(dispatch(Call::cancel { job: ids[1] }, &account(ALICE)));
-        let found = |limit| {
-            let mut jobs: Vec<_> = Pallet::<Test>::jobs_of(account(ALICE), limit)
+        let page = |after, limit| -> Vec<_> {
+            Pallet::<Test>::jobs_of(account(ALICE), after, limit)
                 .into_iter()
                 .map(|status| status.job)
-                .collect();
-            jobs.sort();
-            jobs
+                .collect()
         };
-        assert_eq!(found(10), [ids[0], ids[2]]);
-        assert_eq!(found(1).len(), 1);
-        assert!(found(0).is_empty());
+        let mut all = page(None, 10);
+        all.sort();
+        assert_eq!(all, [ids[0], ids[2]]);
+        assert!(page(None, 0).is_empty());
+        // AND page by page it finds each of them once
+        let first = page(None, 1);
+        let second = page(first.first().copied(), 1);
+        let mut pages = [first, second.clone()].concat();
+        pages.sort();
+        assert_eq!(pages, all);
+        assert!(page(second.first().copied(), 1).is_empty());
     });
 }
 

@@ -22,8 +22,9 @@ fn withdraw_should_return_the_whole_bond_after_unbonding() {
             until: 31
         }));
 
-        // THEN its bond stays until unbonding is over
+        // THEN its bond stays until unbonding is over, and nobody was told that it left
         run_blocks(29);
+        assert!(Left::get().is_empty());
         assert_noop!(withdraw(1), Error::<Test>::StillUnbonding);
         assert_eq!(bond(1), 1_000 * DOT);
 
@@ -36,6 +37,7 @@ fn withdraw_should_return_the_whole_bond_after_unbonding() {
         assert_eq!(OperatorsPallet::operator(1), None);
         assert_eq!(OperatorsPallet::by_signer(&hot(1)), None);
         assert_eq!(Servers::<Test>::iter().count(), 0);
+        assert_eq!(Left::get(), [1]);
         assert!(happened(Event::Withdrawn {
             operator: 1,
             amount: 1_000 * DOT

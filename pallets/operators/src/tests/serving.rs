@@ -19,7 +19,13 @@ fn operators_of_should_name_a_hundred_at_most() {
             assert_ok!(OperatorsPallet::serve(RuntimeOrigin::signed(who), MODEL));
         }
         // WHEN all of them are asked for THEN a hundred are named
-        assert_eq!(OperatorsPallet::operators_of(MODEL, u32::MAX).len(), 100);
+        let first = OperatorsPallet::operators_of(MODEL, None, u32::MAX);
+        assert_eq!(first.len(), 100);
+        // WHEN those after the last of them are asked for THEN it is the one who is left
+        let last = first.last().map(|operator| operator.account);
+        let rest = OperatorsPallet::operators_of(MODEL, last, u32::MAX);
+        assert_eq!(rest.len(), 1);
+        assert!(!first.contains(&rest[0]));
     });
 }
 
@@ -33,13 +39,13 @@ fn serve_should_list_the_operator_for_the_checkpoint() {
         assert_ok!(OperatorsPallet::serve(RuntimeOrigin::signed(hot(2)), MODEL));
 
         // THEN both are listed, as far as the limit allows
-        let mut listed: Vec<_> = OperatorsPallet::operators_of(MODEL, 10)
+        let mut listed: Vec<_> = OperatorsPallet::operators_of(MODEL, None, 10)
             .into_iter()
             .map(|o| o.account)
             .collect();
         listed.sort();
         assert_eq!(listed, vec![1, 2]);
-        assert_eq!(OperatorsPallet::operators_of(MODEL, 1).len(), 1);
+        assert_eq!(OperatorsPallet::operators_of(MODEL, None, 1).len(), 1);
         assert_eq!(ServerCount::<Test>::get(MODEL), Some(2));
         assert!(happened(Event::ServingStarted {
             operator: 2,
@@ -89,7 +95,7 @@ fn unserve_should_take_the_operator_off_the_list() {
         ));
 
         // THEN nobody can be drawn for it any more
-        assert!(OperatorsPallet::operators_of(MODEL, 10).is_empty());
+        assert!(OperatorsPallet::operators_of(MODEL, None, 10).is_empty());
         assert_eq!(OperatorsPallet::frozen(Role::Validate, MODEL), None);
         assert_eq!(OperatorsPallet::frozen(Role::Compute, MODEL), None);
         assert!(happened(Event::ServingStopped {

@@ -23,10 +23,13 @@ fn unaudited_fee_should_pay_sixty_fifteen_twenty_five() {
         assert_eq!(Contributions::<Test>::get(0, 3).poi_units, 1_000);
         assert_eq!(Rewards::surplus(), 0);
         assert!(happened(Event::FeeRecorded {
+            subject: SUBJECT,
             epoch: 0,
             executor: 3,
             price: 100 * DOT,
             to_executor: 60 * DOT,
+            auditors: BoundedVec::new(),
+            auditors_paid: 0,
             to_auditors: 0,
             to_pool: 15 * DOT,
             to_fund: 20 * DOT,
@@ -49,6 +52,55 @@ fn audited_fee_should_halve_the_share_between_executor_and_auditors() {
 }
 
 #[test]
+fn the_event_of_a_fee_should_name_the_job_and_what_every_auditor_gets() {
+    build_and_execute(|| {
+        // WHEN a job that three audited settles
+        fee(3, &[4, 5, 6], 100 * DOT, 1_000);
+        // THEN the event tells which job it was, and who gets how much; the parts are the price
+        assert!(happened(Event::FeeRecorded {
+            subject: SUBJECT,
+            epoch: 0,
+            executor: 3,
+            price: 100 * DOT,
+            to_executor: 30 * DOT,
+            auditors: BoundedVec::truncate_from(vec![(4, 10 * DOT), (5, 10 * DOT), (6, 10 * DOT)]),
+            auditors_paid: 3,
+            to_auditors: 30 * DOT,
+            to_pool: 15 * DOT,
+            to_fund: 20 * DOT,
+            to_reserve: 5 * DOT,
+        }));
+    });
+}
+
+#[test]
+fn the_event_of_a_fee_should_stay_small_however_many_are_paid() {
+    build_and_execute(|| {
+        // GIVEN a vote in which many were right
+        let voters: Vec<u64> = (100..400).collect();
+        // WHEN their job settles
+        fee(3, &voters, 300 * DOT, 1);
+        // THEN the event names the first of them and counts all
+        let named = System::events().into_iter().find_map(|record| {
+            let RuntimeEvent::Rewards(Event::FeeRecorded {
+                auditors,
+                auditors_paid,
+                to_auditors,
+                ..
+            }) = record.event
+            else {
+                return None;
+            };
+            Some((auditors, auditors_paid, to_auditors))
+        });
+        let (auditors, auditors_paid, to_auditors) = named.unwrap();
+        assert_eq!(auditors.len(), MAX_LISTED_AUDITORS as usize);
+        assert_eq!(auditors[0], (100, 90 * DOT / 300));
+        assert_eq!((auditors_paid, to_auditors), (300, 90 * DOT));
+    });
+}
+
+#[test]
 fn remainders_should_go_to_the_reserve() {
     build_and_execute(|| {
         // 101: 60 (30 and three times 10), 15, 20, and 6 for the reserve
@@ -66,7 +118,7 @@ fn fee_that_was_not_paid_in_should_create_no_money() {
         // GIVEN a pot that has received 40
         fill_pot(40);
         // WHEN a fee of 100 is recorded
-        Rewards::record_fee(&3, &[], 100, 1);
+        Rewards::record_fee(SUBJECT, &3, &[], 100, 1);
         // THEN 40 are shared out
         assert_eq!(Liabilities::<Test>::get(), 40);
         assert_eq!(Rewards::unclaimed(&3), 24);

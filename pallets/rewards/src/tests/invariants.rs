@@ -90,7 +90,7 @@ fn perform(step: &Step) -> DispatchResult {
         } => {
             let before = (Liabilities::<Test>::get(), Rewards::surplus());
             fill_pot(price * paid / 100);
-            Rewards::record_fee(&executor, &auditors, price, units);
+            Rewards::record_fee(SUBJECT, &executor, &auditors, price, units);
             // Exactly what is there is shared out, at most the price.
             let there = before.1 + price * paid / 100;
             assert_eq!(Liabilities::<Test>::get() - before.0, there.min(price));
