@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use axum::{http::header, routing::get, Router};
 use prometheus::{
     register_histogram_with_registry, register_int_counter_vec_with_registry,
-    register_int_gauge_with_registry, Encoder, Histogram, IntCounterVec, IntGauge, Registry,
-    TextEncoder,
+    register_int_counter_with_registry, register_int_gauge_with_registry, Encoder, Histogram,
+    IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder,
 };
 use std::net::SocketAddr;
 
@@ -21,6 +21,11 @@ pub struct Metrics {
     pub tokens: IntCounterVec,
     /// The newest block seen.
     pub block: IntGauge,
+    /// Finalised blocks, by how they were followed: `live`, `backfilled` (read late), `skipped` (too old to be read),
+    /// `replaced` (by the node).
+    pub blocks: IntCounterVec,
+    /// Times that the node was lost and found again.
+    pub reconnects: IntCounter,
     /// Seconds to compute a job.
     pub compute_seconds: Histogram,
     /// Seconds to replay an output.
@@ -50,6 +55,17 @@ impl Metrics {
                 registry
             )?,
             block: register_int_gauge_with_registry!("block", "Newest block seen", registry)?,
+            blocks: register_int_counter_vec_with_registry!(
+                "blocks_total",
+                "Finalised blocks by how they were followed",
+                &["how"],
+                registry
+            )?,
+            reconnects: register_int_counter_with_registry!(
+                "reconnects_total",
+                "Times that the node was lost and found again",
+                registry
+            )?,
             compute_seconds: register_histogram_with_registry!(
                 "compute_seconds",
                 "Seconds to compute a job",

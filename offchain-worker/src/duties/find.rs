@@ -3,7 +3,10 @@
 use super::{Duty, DutyStage};
 use crate::view::{self, fetch};
 use anyhow::{Context, Result};
-use chasqui_chain::{api, AccountId32, Head};
+use chasqui_chain::{
+    api::{self, runtime_types::pallet_audits::types::Phase},
+    AccountId32, Head,
+};
 use chasqui_primitives::{audit::Stage, CaseId, JobId};
 
 /// The operator that a key signs for.
@@ -15,22 +18,41 @@ pub async fn operator_of(head: &Head, signer: &AccountId32) -> Result<Option<Acc
     Ok(own.map(|_| *signer))
 }
 
-/// Everything that `operator` owes at this block.
-pub async fn find(head: &Head, operator: &AccountId32) -> Result<Vec<Duty>> {
-    let mut duties = Vec::new();
-    audits(head, operator, &mut duties)
-        .await
-        .context("reading audit duties")?;
-    jobs(head, operator, &mut duties)
-        .await
-        .context("reading jobs")?;
-    calibrations(head, operator, &mut duties)
-        .await
-        .context("reading calibrations")?;
-    Ok(duties)
+/// What stands in an operator's account of duties at one block.
+#[derive(Debug, Default)]
+pub struct Owed {
+    pub duties: Vec<Duty>,
+    /// The next block at which one of its jobs or cases moves on by itself.
+    pub deadline: Option<u32>,
 }
 
-async fn jobs(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> Result<()> {
+impl Owed {
+    fn lapses_at(&mut self, block: u32) {
+        self.deadline = Some(self.deadline.map_or(block, |earlier| earlier.min(block)));
+    }
+}
+
+/// Everything that `operator` owes at this block.
+pub async fn find(head: &Head, operator: &AccountId32) -> Result<Vec<Duty>> {
+    Ok(owed(head, operator).await?.duties)
+}
+
+/// As [`find`], with the next deadline.
+pub async fn owed(head: &Head, operator: &AccountId32) -> Result<Owed> {
+    let mut owed = Owed::default();
+    audits(head, operator, &mut owed)
+        .await
+        .context("reading audit duties")?;
+    jobs(head, operator, &mut owed)
+        .await
+        .context("reading jobs")?;
+    calibrations(head, operator, &mut owed)
+        .await
+        .context("reading calibrations")?;
+    Ok(owed)
+}
+
+async fn jobs(head: &Head, operator: &AccountId32, owed: &mut Owed) -> Result<()> {
     let entry = head
         .at
         .storage()
@@ -45,9 +67,15 @@ async fn jobs(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> Re
             continue;
         };
         match job.stage {
-            stage if stage.awaits_commitment() => duties.push(Duty::Compute { job: id }),
-            view::JobPhase::InAudit { case } if opening_demanded(head, case).await? => {
-                duties.push(Duty::Opening { case, job: id });
+            view::JobPhase::Assigned { deadline } | view::JobPhase::Acknowledged { deadline } => {
+                owed.lapses_at(deadline);
+                owed.duties.push(Duty::Compute { job: id });
+            }
+            view::JobPhase::InAudit { case } => {
+                if let Some(until) = opening_demanded(head, case).await? {
+                    owed.lapses_at(until);
+                    owed.duties.push(Duty::Opening { case, job: id });
+                }
             }
             _ => {}
         }
@@ -55,14 +83,16 @@ async fn jobs(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> Re
     Ok(())
 }
 
-async fn opening_demanded(head: &Head, case: CaseId) -> Result<bool> {
-    use api::runtime_types::pallet_audits::types::Phase;
+/// Until when the executor of this case has to post its opening, if it has to.
+async fn opening_demanded(head: &Head, case: CaseId) -> Result<Option<u32>> {
     let case = fetch!(head, api::storage().audits().cases(), (case,));
-    Ok(case.is_some_and(|case| matches!(case.phase, Phase::Opening { .. })))
+    Ok(case.and_then(|case| match case.phase {
+        Phase::Opening { until } => Some(until),
+        _ => None,
+    }))
 }
 
-async fn audits(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> Result<()> {
-    use api::runtime_types::pallet_audits::types::Phase;
+async fn audits(head: &Head, operator: &AccountId32, owed: &mut Owed) -> Result<()> {
     let entry = head.at.storage().entry(api::storage().audits().duties())?;
     let mut seats = entry.iter((*operator,)).await?;
     let mut cases: Vec<(CaseId, DutyStage)> = Vec::new();
@@ -91,12 +121,20 @@ async fn audits(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> 
                     .unwrap_or((true, true))
             }
         };
+        let (Phase::Commit { until }
+        | Phase::Reveal { until }
+        | Phase::Opening { until }
+        | Phase::AwaitSeed { until, .. }) = case.phase;
+        owed.lapses_at(until);
+        let round = case.round;
         match case.phase {
             Phase::Commit { .. } if !committed && !revealed => {
-                duties.push(Duty::Commit { case: id, stage });
+                let case = id;
+                owed.duties.push(Duty::Commit { case, stage, round });
             }
             Phase::Reveal { .. } if committed && !revealed => {
-                duties.push(Duty::Reveal { case: id, stage });
+                let case = id;
+                owed.duties.push(Duty::Reveal { case, stage, round });
             }
             _ => {}
         }
@@ -104,14 +142,14 @@ async fn audits(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> 
     Ok(())
 }
 
-async fn calibrations(head: &Head, operator: &AccountId32, duties: &mut Vec<Duty>) -> Result<()> {
+async fn calibrations(head: &Head, operator: &AccountId32, owed: &mut Owed) -> Result<()> {
     let entry = head
         .at
         .storage()
         .entry(api::storage().checkpoints().calibration_duties())?;
-    let mut owed = entry.iter((*operator,)).await?;
-    while let Some(item) = owed.next().await {
-        duties.push(Duty::Calibrate {
+    let mut drawn = entry.iter((*operator,)).await?;
+    while let Some(item) = drawn.next().await {
+        owed.duties.push(Duty::Calibrate {
             root: item?.key()?.decode()?.1,
         });
     }

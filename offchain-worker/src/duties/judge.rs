@@ -20,12 +20,14 @@ use std::{sync::Arc, time::Instant};
 /// Longest blob of output ids that is read, in bytes.
 const MAX_OUTPUT_BLOB_BYTES: u64 = 16 << 20;
 
-/// Replays the case's subject and commits to a verdict.
-pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage) -> Result<()> {
+/// Replays the case's subject and commits to a verdict. Nothing is owed for a round that is over.
+pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u32) -> Result<()> {
     let head = worker.chain.head().await?;
-    let Some(case) = fetch!(head, api::storage().audits().cases(), (id,)) else {
+    let case = fetch!(head, api::storage().audits().cases(), (id,));
+    let Some(case) = case.filter(|case| case.round == round) else {
         return Ok(());
     };
+    let panel = case.projection_seed;
     let Subject::Job(job_id) = case.subject.0;
     let (job, commitment) = match (
         view::job(&head, job_id).await?,
@@ -36,21 +38,21 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage) -> Resul
     };
     let started = Instant::now();
     let genesis = worker.chain.genesis();
-    let (number, round) = (stage_number(stage), case.round);
+    let number = stage_number(stage);
     // A verdict of this round on disk may have been committed to already, in a transaction on its way: another one
     // could not be revealed.
-    let stored = match worker.verdicts.get(id, stage, round) {
+    let stored = match worker.verdicts.get(id, stage, round, &panel) {
         Some(stored) => stored,
         None => {
             let posted = fetch!(head, api::storage().audits().openings(), (id,));
             let posted = posted.map(|opening| opening.0);
-            let (verdict, evidence) =
-                judge(worker, job, commitment, posted, case.projection_seed).await?;
+            let (verdict, evidence) = judge(worker, job, commitment, posted, panel).await?;
             let verdict = match worker.fault {
                 Some(Fault::FalseAlarm) => Verdict::Hard(HardReason::Margin),
                 _ => verdict,
             };
             let stored = StoredVerdict {
+                panel: panel.0,
                 verdict,
                 evidence,
                 salt: worker.signer.verdict_salt(&genesis, id, number, round),
@@ -92,13 +94,19 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage) -> Resul
 }
 
 /// Reveals what was committed to.
-pub async fn reveal(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, head: &Head) -> Result<()> {
+pub async fn reveal(
+    worker: &Arc<Worker>,
+    id: CaseId,
+    stage: DutyStage,
+    round: u32,
+    head: &Head,
+) -> Result<()> {
     let Some(case) = fetch!(head, api::storage().audits().cases(), (id,)) else {
         return Ok(());
     };
     let stored = worker
         .verdicts
-        .get(id, stage, case.round)
+        .get(id, stage, round, &case.projection_seed)
         .with_context(|| {
             format!("the verdict on case {id} is not in the state folder: was it deleted?")
         })?;
@@ -109,7 +117,7 @@ pub async fn reveal(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, head: &H
         stored.salt,
     );
     worker.submit(&call).await.context("revealing")?;
-    worker.verdicts.remove(id, stage, case.round);
+    worker.verdicts.remove(id, stage, round);
     tracing::info!(case = id, verdict = ?stored.verdict, "verdict revealed");
     Ok(())
 }

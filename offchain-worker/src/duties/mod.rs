@@ -1,23 +1,32 @@
 //! What an operator's worker owes the chain, and doing it.
 //!
-//! Every duty is read from the chain's current state at every block, never remembered: a worker that was killed, or
-//! whose node was away, finds exactly what it still owes. What it has under way is kept in memory only to avoid doing
-//! it twice; the one thing kept on disk is a verdict between its commitment and its reveal ([`verdicts`]).
+//! Every duty is read from the chain's state ([`find()`]), never from an event: events say when to look again, and
+//! nothing more. So a worker that was killed, or whose node was away, finds exactly what it still owes. What it has
+//! under way is kept in memory only to avoid doing it twice; what must survive on disk is a verdict between its
+//! commitment and its reveal ([`verdicts`]).
+//!
+//! `follow` is the loop, `watch` decides when to look, `news` reads events, `place` keeps how far they were read,
+//! `progress` what was started; `compute`, `judge` and `calibrate` do what is owed.
 
 mod calibrate;
 mod compute;
 mod find;
+mod follow;
 mod judge;
+mod news;
+mod place;
+mod progress;
 pub mod verdicts;
+mod watch;
 
 use crate::{blobs::BlobStore, config::Config, fault::Fault, metrics::Metrics, models::ModelCache};
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{AccountId32, Chain, ChainError, Head, Signer};
 use chasqui_primitives::{audit::Stage, CaseId, CheckpointRoot, JobId};
+use progress::Progress;
 use std::{
-    collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -25,18 +34,23 @@ use verdicts::VerdictStore;
 
 pub use find::{find, operator_of};
 
-/// How long to leave a duty alone after it failed.
-const RETRY_AFTER: Duration = Duration::from_secs(3);
-
 /// One thing owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Duty {
     /// Say that the prompt is here, compute, commit.
     Compute { job: JobId },
     /// Replay and commit to a verdict.
-    Commit { case: CaseId, stage: DutyStage },
+    Commit {
+        case: CaseId,
+        stage: DutyStage,
+        round: u32,
+    },
     /// Reveal it.
-    Reveal { case: CaseId, stage: DutyStage },
+    Reveal {
+        case: CaseId,
+        stage: DutyStage,
+        round: u32,
+    },
     /// Put a trace on chain that auditors say is withheld.
     Opening { case: CaseId, job: JobId },
     /// Measure honest runs of a proposed checkpoint.
@@ -81,12 +95,6 @@ impl Duty {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Progress {
-    UnderWay,
-    Failed(Instant),
-}
-
 /// A worker: one operator's hot key, its models, its duties.
 pub struct Worker {
     pub chain: Chain,
@@ -99,7 +107,7 @@ pub struct Worker {
     pub fault: Option<Fault>,
     pub state_dir: PathBuf,
     device: Semaphore,
-    progress: Mutex<HashMap<Duty, Progress>>,
+    progress: Mutex<Progress>,
 }
 
 impl Worker {
@@ -161,76 +169,50 @@ impl Worker {
     pub async fn run(self: Arc<Self>) -> Result<()> {
         tracing::info!(operator = %self.operator, hot_key = %self.signer.account(),
             node = self.chain.url(), genesis = ?self.chain.genesis(), "worker started");
-        let mut last = 0;
-        loop {
-            let head = match self.chain.next_head(last).await {
-                Ok(head) => head,
-                Err(error) => {
-                    tracing::warn!(%error, "no new block");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    // A node that was restored from a backup may be behind: take whatever it has.
-                    last = 0;
-                    continue;
-                }
-            };
-            last = head.number;
-            self.metrics.block.set(i64::from(head.number));
-            match find(&head, &self.operator).await {
-                Ok(duties) => {
-                    self.forget_done(&duties);
-                    for duty in duties {
-                        self.clone().start(duty, head.clone());
-                    }
-                }
-                Err(error) => tracing::warn!(%error, block = head.number, "reading duties"),
+        follow::follow(self).await
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Starts what is owed at `head` and not under way.
+    fn take_up(self: &Arc<Self>, owed: Vec<Duty>, head: &Head) {
+        self.progress().forget_all_but(&owed);
+        for duty in owed {
+            if self.progress().start(duty, head.number, Instant::now()) {
+                tokio::spawn(self.clone().try_to(duty, head.clone()));
             }
         }
     }
 
-    /// Starts a duty unless it is under way, or failed a moment ago.
-    fn start(self: Arc<Self>, duty: Duty, head: Head) {
-        {
-            let mut progress = self.progress.lock().unwrap_or_else(|e| e.into_inner());
-            match progress.get(&duty) {
-                Some(Progress::UnderWay) => return,
-                Some(Progress::Failed(at)) if at.elapsed() < RETRY_AFTER => return,
-                _ => progress.insert(duty, Progress::UnderWay),
-            };
-        }
-        tokio::spawn(async move {
-            let outcome = self.clone().perform(duty, head).await;
-            let mut progress = self.progress.lock().unwrap_or_else(|e| e.into_inner());
-            match outcome {
-                Ok(()) => {
-                    self.metrics
-                        .duties
-                        .with_label_values(&[duty.kind(), "done"])
-                        .inc();
-                    progress.remove(&duty);
-                }
-                Err(error) => {
-                    // The chain often answers "no longer owed" here: the next block shows what is.
-                    tracing::warn!(?duty, error = format!("{error:#}"), "duty failed");
-                    self.metrics
-                        .duties
-                        .with_label_values(&[duty.kind(), "failed"])
-                        .inc();
-                    progress.insert(duty, Progress::Failed(Instant::now()));
-                }
+    async fn try_to(self: Arc<Self>, duty: Duty, head: Head) {
+        let number = head.number;
+        let outcome = self.clone().perform(duty, head).await;
+        let best = self.chain.best_number().await.unwrap_or(number);
+        let ended = match outcome {
+            Ok(()) => {
+                self.progress().done(duty, best);
+                "done"
             }
-        });
-    }
-
-    fn forget_done(&self, owed: &[Duty]) {
-        let mut progress = self.progress.lock().unwrap_or_else(|e| e.into_inner());
-        progress.retain(|duty, p| matches!(p, Progress::UnderWay) || owed.contains(duty));
+            Err(error) => {
+                // The chain often answers "no longer owed" here: the next block shows what is.
+                tracing::warn!(?duty, error = format!("{error:#}"), "duty failed");
+                self.progress().failed(duty, Instant::now());
+                "failed"
+            }
+        };
+        let counter = self.metrics.duties.with_label_values(&[duty.kind(), ended]);
+        counter.inc();
     }
 
     async fn perform(self: Arc<Self>, duty: Duty, head: Head) -> Result<()> {
         match duty {
             Duty::Compute { job } => compute::compute(&self, job).await,
-            Duty::Commit { case, stage } => judge::commit(&self, case, stage).await,
-            Duty::Reveal { case, stage } => judge::reveal(&self, case, stage, &head).await,
+            Duty::Commit { case, stage, round } => judge::commit(&self, case, stage, round).await,
+            Duty::Reveal { case, stage, round } => {
+                judge::reveal(&self, case, stage, round, &head).await
+            }
             Duty::Opening { case, job } => judge::post_opening(&self, case, job).await,
             Duty::Calibrate { root } => calibrate::calibrate(&self, root).await,
         }

@@ -1,11 +1,12 @@
 //! Verdicts between commitment and reveal, on disk: a restarted worker reveals what it committed to.
 
 use anyhow::{Context, Result};
+use chasqui_chain::H256;
 use chasqui_primitives::{
     audit::{Evidence, Verdict},
     CaseId,
 };
-use parity_scale_codec::{Decode, Encode};
+use parity_scale_codec::{Decode, DecodeAll, Encode};
 use std::{fs, io::Write, path::PathBuf};
 
 use super::DutyStage;
@@ -13,6 +14,8 @@ use super::DutyStage;
 /// What an auditor committed to.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct StoredVerdict {
+    /// Projection seed of the round: no two rounds share one, not even on chains that number their cases alike.
+    pub panel: [u8; 32],
     pub verdict: Verdict,
     pub evidence: Evidence,
     pub salt: [u8; 32],
@@ -56,10 +59,17 @@ impl VerdictStore {
         fs::rename(&draft, &path).with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Reads a verdict; `None` if there is none, or not a whole one.
-    pub fn get(&self, case: CaseId, stage: DutyStage, round: u32) -> Option<StoredVerdict> {
+    /// Reads a verdict; `None` if there is none, not a whole one, or one of another chain's round.
+    pub fn get(
+        &self,
+        case: CaseId,
+        stage: DutyStage,
+        round: u32,
+        panel: &H256,
+    ) -> Option<StoredVerdict> {
         let bytes = fs::read(self.path(case, stage, round)).ok()?;
-        StoredVerdict::decode(&mut bytes.as_slice()).ok()
+        let stored = StoredVerdict::decode_all(&mut bytes.as_slice()).ok()?;
+        (stored.panel == panel.0).then_some(stored)
     }
 
     /// Forgets a verdict that was revealed.
@@ -72,8 +82,11 @@ impl VerdictStore {
 mod tests {
     use super::*;
 
+    const PANEL: H256 = H256([9; 32]);
+
     fn verdict() -> StoredVerdict {
         StoredVerdict {
+            panel: PANEL.0,
             verdict: Verdict::Soft,
             evidence: Evidence::truncate_from(vec![1, -2, 3]),
             salt: [7; 32],
@@ -87,12 +100,24 @@ mod tests {
         VerdictStore::open(folder.path().into())?.put(3, DutyStage::Two, 0, &verdict())?;
         // WHEN the store is opened anew THEN it is there, and only under its own case, stage and round
         let again = VerdictStore::open(folder.path().into())?;
-        assert_eq!(again.get(3, DutyStage::Two, 0), Some(verdict()));
-        assert_eq!(again.get(3, DutyStage::One, 0), None);
-        assert_eq!(again.get(4, DutyStage::Two, 0), None);
-        assert_eq!(again.get(3, DutyStage::Two, 1), None);
+        assert_eq!(again.get(3, DutyStage::Two, 0, &PANEL), Some(verdict()));
+        assert_eq!(again.get(3, DutyStage::One, 0, &PANEL), None);
+        assert_eq!(again.get(4, DutyStage::Two, 0, &PANEL), None);
+        assert_eq!(again.get(3, DutyStage::Two, 1, &PANEL), None);
         again.remove(3, DutyStage::Two, 0);
-        assert_eq!(again.get(3, DutyStage::Two, 0), None);
+        assert_eq!(again.get(3, DutyStage::Two, 0, &PANEL), None);
+        Ok(())
+    }
+
+    #[test]
+    fn a_verdict_of_another_chain_is_none() -> Result<()> {
+        // GIVEN a verdict on a case of a chain that was begun anew WHEN a case of the same number comes THEN it is
+        // judged afresh
+        let folder = tempfile::tempdir()?;
+        let store = VerdictStore::open(folder.path().into())?;
+        store.put(3, DutyStage::One, 0, &verdict())?;
+        let panel = H256([8; 32]);
+        assert_eq!(store.get(3, DutyStage::One, 0, &panel), None);
         Ok(())
     }
 
@@ -104,7 +129,7 @@ mod tests {
         let path = store.path(1, DutyStage::One, 0);
         let whole = fs::read(&path)?;
         fs::write(&path, &whole[..whole.len() / 2])?;
-        assert_eq!(store.get(1, DutyStage::One, 0), None);
+        assert_eq!(store.get(1, DutyStage::One, 0, &PANEL), None);
         Ok(())
     }
 }
