@@ -147,9 +147,13 @@ pub struct LlamaConfig {
     pub dtype: WeightDtype,
     /// Precision to which the inverse rotary frequencies are rounded.
     ///
-    /// The reference implementation rounds them with everything else when it casts a whole model
-    /// to `dtype`, which is the default here; it keeps them in f32 when it loads weights of that
-    /// type instead. `rope_frequency_dtype` (our own field) in `config.json` tells which was meant.
+    /// The reference implementation keeps them in f32 however a checkpoint is loaded, and rounds
+    /// them only when a program casts a whole model to a 16-bit type. Which of both made the
+    /// outputs that a checkpoint is compared with stands nowhere in the format;
+    /// `rope_frequency_dtype` (our own field) in `config.json` tells. Without it they stay in f32,
+    /// with one exception: a 16-bit model with a context of at most 512 tokens whose file was
+    /// written by version 5 or later of the reference counts as cast to `dtype`. Only toy models,
+    /// made and evaluated by one program, are so short; published checkpoints are not touched.
     pub rope_frequency_dtype: WeightDtype,
 }
 
@@ -198,6 +202,7 @@ struct RawConfig {
     torch_dtype: Option<String>,
     dtype: Option<String>,
     rope_frequency_dtype: Option<String>,
+    transformers_version: Option<String>,
 }
 
 impl LlamaConfig {
@@ -234,18 +239,24 @@ impl LlamaConfig {
             (None, Architecture::Qwen3) => 128,
             (None, _) => hidden_size.checked_div(num_attention_heads).unwrap_or(0),
         };
-        let mut max_position_embeddings =
-            need(raw.max_position_embeddings, "max_position_embeddings")?;
+        let stated_context = need(raw.max_position_embeddings, "max_position_embeddings")?;
+        let slides = match architecture {
+            Architecture::Llama => false,
+            Architecture::Mistral => true,
+            Architecture::Qwen2 | Architecture::Qwen3 => raw.use_sliding_window.unwrap_or(false),
+        };
         // Within one window, sliding and full attention are the same function.
-        if let (Some(window), true) = (raw.sliding_window, raw.use_sliding_window.unwrap_or(true)) {
-            max_position_embeddings = max_position_embeddings.min(window);
-        }
+        let max_position_embeddings = match raw.sliding_window {
+            Some(window) if slides => stated_context.min(window),
+            _ => stated_context,
+        };
         let (rope_theta, rope_scaling) = rope(&raw, path)?;
         let attention_bias = raw.attention_bias.unwrap_or(false);
         let declared = raw.dtype.as_deref().or(raw.torch_dtype.as_deref());
         let declared = dtype(declared, "dtype", path)?;
         let rope_frequency_dtype = match raw.rope_frequency_dtype.as_deref() {
-            None => declared,
+            None if counts_as_cast(&raw, stated_context) => declared,
+            None => WeightDtype::F32,
             name => dtype(name, "rope_frequency_dtype", path)?,
         };
         let config = Self {
@@ -488,7 +499,8 @@ impl LlamaConfig {
             "use_cache": true,
             "vocab_size": self.vocab_size,
         });
-        if self.rope_frequency_dtype != self.dtype {
+        // Without `transformers_version` in the file the default is f32.
+        if self.rope_frequency_dtype != WeightDtype::F32 {
             value["rope_frequency_dtype"] = json!(self.rope_frequency_dtype.name());
         }
         value
@@ -527,27 +539,43 @@ fn dtype(name: Option<&str>, field: &'static str, path: &Path) -> Result<WeightD
     }
 }
 
-/// Base and scaling, from `rope_parameters` where it exists, else from the older pair of fields.
+/// Whether the rotary frequencies count as rounded when the file does not tell; the rule stands
+/// at [`LlamaConfig::rope_frequency_dtype`].
+fn counts_as_cast(raw: &RawConfig, stated_context: usize) -> bool {
+    const LONGEST_TOY: usize = 512;
+    let major = raw
+        .transformers_version
+        .as_deref()
+        .and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    stated_context <= LONGEST_TOY && major.is_some_and(|major| major >= 5)
+}
+
+/// Base and scaling, from `rope_scaling` if it says anything, else from `rope_parameters`: the
+/// reference implementation's order for a file that holds both.
 fn rope(raw: &RawConfig, path: &Path) -> Result<(f64, RopeScaling)> {
     const DEFAULT_THETA: f64 = 10_000.0;
-    let newer = raw
-        .rope_parameters
-        .as_ref()
-        .filter(|value| !value.is_null());
-    let field = if newer.is_some() {
-        "rope_parameters"
-    } else {
-        "rope_scaling"
-    };
-    let Some(value) = newer
-        .or(raw.rope_scaling.as_ref())
-        .filter(|value| !value.is_null())
-    else {
+    let fields = [
+        ("rope_scaling", &raw.rope_scaling),
+        ("rope_parameters", &raw.rope_parameters),
+    ];
+    let said = fields.into_iter().find_map(|(field, value)| {
+        let value = value.as_ref().filter(|value| !value.is_null())?;
+        let empty = value.as_object().is_some_and(Map::is_empty);
+        (!empty).then_some((field, value))
+    });
+    let Some((field, value)) = said else {
         return Ok((raw.rope_theta.unwrap_or(DEFAULT_THETA), RopeScaling::None));
     };
     let table = value
         .as_object()
         .ok_or_else(|| EngineError::config(path, field, "is not an object"))?;
+    if let Some((key, _)) = table.iter().find(|(_, value)| value.is_object()) {
+        return Err(EngineError::config(
+            path,
+            field,
+            format!("`{key}`: parameters by kind of layer are not supported; state them once"),
+        ));
+    }
     let number = |name: &str| {
         table
             .get(name)

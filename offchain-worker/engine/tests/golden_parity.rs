@@ -5,8 +5,8 @@ mod common;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use chasqui_engine::{Engine, FinishReason, GenerateRequest, Sampling, Tokenizer};
-use common::{golden, GOLDEN};
+use chasqui_engine::{Engine, FinishReason, GenerateRequest, LlamaConfig, Sampling, Tokenizer};
+use common::{golden, golden_names};
 use safetensors::SafeTensors;
 
 struct Expected {
@@ -14,6 +14,8 @@ struct Expected {
     logits: Vec<f32>,
     hidden: Vec<f32>,
     greedy: Vec<u32>,
+    /// In the cases that `make.py` makes.
+    inverse_frequencies: Option<Vec<f32>>,
 }
 
 fn expected(dir: &Path) -> Expected {
@@ -37,6 +39,10 @@ fn expected(dir: &Path) -> Expected {
         logits: floats("logits"),
         hidden: floats("hidden"),
         greedy: ids("greedy"),
+        inverse_frequencies: file
+            .names()
+            .contains(&"inverse_frequencies")
+            .then(|| floats("inverse_frequencies")),
     }
 }
 
@@ -56,14 +62,15 @@ fn request(prompt_ids: Vec<u32>, sampling: Sampling) -> GenerateRequest {
     }
 }
 
-// GIVEN five checkpoints: tied and untied, grouped heads, scaled rotary embedding, an explicit
-//       head width, query and key norms, f32, f16 and bf16, sharded
+// GIVEN every golden checkpoint: all families, tied and untied, grouped heads, rotary scaling in
+//       older and newer files, explicit head widths, biases, query and key norms, odd sizes, f32,
+//       f16 and bf16, sharded, one token to many
 // WHEN the reference input is scored
 // THEN logits and hidden states agree with the reference
 #[test]
 fn logits_and_hidden_states_agree() {
-    for name in GOLDEN {
-        let dir = golden(name);
+    for name in golden_names() {
+        let dir = golden(&name);
         let expected = expected(&dir);
         let engine = Engine::load(&dir, "cpu").unwrap();
         let scores = engine.score(&expected.input_ids).unwrap();
@@ -75,13 +82,37 @@ fn logits_and_hidden_states_agree() {
     }
 }
 
-// GIVEN the same checkpoints
+// GIVEN the checkpoints whose rotary frequencies are on record
+// WHEN their files are read
+// THEN the frequencies agree to the last bits, so that angles at far positions do too
+#[test]
+fn rotary_frequencies_agree() {
+    let mut seen = 0;
+    for name in golden_names() {
+        let dir = golden(&name);
+        let Some(expected) = expected(&dir).inverse_frequencies else {
+            continue;
+        };
+        let ours = LlamaConfig::from_file(&dir.join("config.json"))
+            .unwrap()
+            .inverse_frequencies();
+        assert_eq!(ours.len(), expected.len(), "{name}");
+        for (ours, expected) in ours.iter().zip(&expected) {
+            let apart = (ours - expected).abs() / expected;
+            assert!(apart <= 4.0 * f32::EPSILON, "{name}: {ours} for {expected}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 12, "{seen} cases");
+}
+
+// GIVEN every golden checkpoint
 // WHEN 24 tokens are generated greedily past any end token
 // THEN they are the reference's tokens
 #[test]
 fn greedy_tokens_are_identical() {
-    for name in GOLDEN {
-        let dir = golden(name);
+    for name in golden_names() {
+        let dir = golden(&name);
         let expected = expected(&dir);
         let engine = Engine::load(&dir, "cpu").unwrap();
         let sampling = Sampling {
@@ -103,8 +134,8 @@ fn greedy_tokens_are_identical() {
 // THEN they agree, and so do the fingerprints
 #[test]
 fn cached_decoding_agrees_with_one_pass() {
-    for name in GOLDEN {
-        let dir = golden(name);
+    for name in golden_names() {
+        let dir = golden(&name);
         let ids = expected(&dir).input_ids;
         let engine = Engine::load(&dir, "cpu").unwrap();
         let scores = engine.score(&ids).unwrap();
@@ -166,12 +197,15 @@ fn chunks_do_not_show() {
 // THEN the ids are the reference's after its one beginning-of-sequence id
 #[test]
 fn tokenizer_agrees() {
-    for name in GOLDEN {
-        let dir = golden(name);
+    for name in golden_names() {
+        let dir = golden(&name);
         let case: serde_json::Value =
             serde_json::from_slice(&std::fs::read(dir.join("case.json")).unwrap()).unwrap();
         let text = case["text"].as_str().unwrap();
-        let tokenizer = Tokenizer::from_file(&dir.join("tokenizer.json"), 512).unwrap();
+        let vocab_size = LlamaConfig::from_file(&dir.join("config.json"))
+            .unwrap()
+            .vocab_size;
+        let tokenizer = Tokenizer::from_file(&dir.join("tokenizer.json"), vocab_size).unwrap();
         let ids = tokenizer.encode(text, true).unwrap();
         assert_eq!(ids, expected(&dir).input_ids[1..], "{name}");
         assert_eq!(tokenizer.decode(&ids, true).unwrap(), text);

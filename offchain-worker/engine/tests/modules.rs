@@ -210,29 +210,6 @@ fn truncated_caches_continue() {
     }
 }
 
-// GIVEN a checkpoint in bf16 whose config says, or does not say, how its rotary frequencies were
-//       rounded
-// WHEN it is loaded
-// THEN they are rounded to the weights' type by default, and as it says otherwise
-#[test]
-fn frequency_rounding() {
-    let dir = common::golden_copy("llama-gqa-bf16-sharded");
-    let path = dir.path().join("config.json");
-    let rounded = LlamaConfig::from_file(&path).unwrap();
-    common::edit_json(&path, |config| {
-        config["rope_frequency_dtype"] = "float32".into()
-    });
-    let exact = LlamaConfig::from_file(&path).unwrap();
-    assert_eq!(rounded.inverse_frequencies()[1], 0.31640625);
-    assert!((exact.inverse_frequencies()[1] - 0.316_227_77).abs() < 1e-7);
-    common::edit_json(&path, |config| {
-        config["rope_frequency_dtype"] = "float64".into()
-    });
-    assert!(common::message(LlamaConfig::from_file(&path)).contains("`rope_frequency_dtype`"));
-    std::fs::write(&path, exact.to_json().to_string()).unwrap();
-    assert_eq!(LlamaConfig::from_file(&path).unwrap(), exact);
-}
-
 // GIVEN a model on a device with autodiff
 // WHEN the next-token loss is differentiated and one step of descent taken
 // THEN every parameter has a finite gradient, and the loss falls

@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 use chasqui_engine::{Architecture, LlamaConfig, RopeScaling, Sampling, WeightDtype};
 use tempfile::TempDir;
 
-pub const GOLDEN: [&str; 5] = [
-    "llama-mha-tied",
-    "llama-gqa-bf16-sharded",
-    "llama3-rope-headdim",
-    "mistral-gqa",
-    "qwen3-qknorm",
-];
+/// Every golden case: the folders of `tests/golden`, in order of their names.
+pub fn golden_names() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(golden(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("expected.safetensors").is_file())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_string())
+        .collect();
+    names.sort();
+    assert!(names.len() >= 17, "golden cases are missing: {names:?}");
+    names
+}
 
 pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
