@@ -1,6 +1,9 @@
 //! A runtime of balances and jobs, with small stand-ins for the pallets that jobs meet in traits.
 //! What the stand-ins remember lies in storage, so that it is rolled back with a call that fails.
 
+#[cfg(feature = "runtime-benchmarks")]
+mod helper;
+
 use crate as pallet_jobs;
 use chasqui_primitives::{
     audit::{AuditLimits, AuditThresholds, Subject},
@@ -82,7 +85,7 @@ impl pallet_jobs::Config for Test {
     type OutcomesKept = ConstU32<8>;
     type WeightInfo = ();
     #[cfg(feature = "runtime-benchmarks")]
-    type BenchmarkHelper = Helper;
+    type BenchmarkHelper = helper::Helper;
 }
 
 /// An account out of a number.
@@ -457,32 +460,6 @@ pub struct FakeEpochs;
 impl Epochs for FakeEpochs {
     fn current() -> EpochIndex {
         (System::block_number() / 50) as u32
-    }
-}
-
-#[cfg(feature = "runtime-benchmarks")]
-pub struct Helper;
-
-#[cfg(feature = "runtime-benchmarks")]
-impl pallet_jobs::BenchmarkHelper<AccountId> for Helper {
-    fn checkpoint_served_by(executor: &AccountId, hot_key: &AccountId) -> CheckpointRoot {
-        let _ = Registry::clear(u32::MAX, None);
-        Terms::insert(CHECKPOINT, terms());
-        Registry::insert(executor, registered(hot_key.clone(), 1));
-        CHECKPOINT
-    }
-    fn compute_operators(_: &CheckpointRoot, count: u32) -> Vec<AccountId> {
-        let more: Vec<_> = (0..u64::from(count)).map(|n| account(10_000 + n)).collect();
-        for who in &more {
-            Registry::insert(who, registered(who.clone(), 1));
-        }
-        more
-    }
-    fn auditors(count: u32) -> Vec<AccountId> {
-        (0..u64::from(count)).map(|n| account(20_000 + n)).collect()
-    }
-    fn burden(operator: &AccountId) {
-        Unclaimed::insert(operator, 1);
     }
 }
 
