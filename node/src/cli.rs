@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::service::Sealing;
+use sc_cli::TransactionPoolType;
 
 /// What the node is asked to do.
 #[derive(Debug, clap::Parser)]
@@ -46,6 +47,11 @@ impl RunOptions {
             base.network_params
                 .node_key_params
                 .unsafe_force_node_key_generation = true;
+        }
+        // The fork-aware pool may hold a transaction back until the next block; with instant
+        // sealing there is no next block, and there are no forks to be aware of either.
+        if self.sealing == Sealing::Instant {
+            base.pool_config.pool_type = TransactionPoolType::SingleState;
         }
         base
     }

@@ -29,7 +29,10 @@ const BOTH: Roles = Roles {
 };
 
 fn checkpoint(n: u32) -> CheckpointRoot {
-    CheckpointRoot::from_low_u64_be(u64::from(n).saturating_add(1))
+    // `H256::from_low_u64_be` does not exist in the WASM runtime.
+    let mut bytes = [0; 32];
+    bytes[..4].copy_from_slice(&n.saturating_add(1).to_le_bytes());
+    CheckpointRoot::from(bytes)
 }
 
 #[benchmarks(where T::NativeBalance: Mutate<T::AccountId> + Unbalanced<T::AccountId>)]
