@@ -53,7 +53,7 @@ pub enum Happening {
     Settled { job: JobId },
     /// Its answer was found false, or could not be judged: the client got everything back.
     Refunded { job: JobId },
-    /// Its part of a job's price, in planck.
+    /// Its part of a job's price, as executor or auditor, in planck.
     Earned { amount: Balance },
     /// A duty was missed: so many of the last `duties`.
     DutyMissed { missed: u32, duties: u32 },
@@ -115,8 +115,13 @@ fn happening(
         }
         ("Rewards", "FeeRecorded") => {
             let told: rewards::FeeRecorded = event.decode_fields_unchecked_as()?;
-            let amount = told.to_executor;
-            (told.executor, Happening::Earned { amount })
+            // The event names the first auditors of a big vote only.
+            let audited = told.auditors.0.iter().find(|(who, _)| who == operator);
+            let (whose, amount) = match audited {
+                Some((auditor, amount)) => (*auditor, *amount),
+                None => (told.executor, told.to_executor),
+            };
+            (whose, Happening::Earned { amount })
         }
         ("Operators", "DutyMissed") => {
             let told: operators::DutyMissed = event.decode_fields_unchecked_as()?;
