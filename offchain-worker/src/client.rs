@@ -7,11 +7,35 @@ use crate::{
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{api, AccountId32, Chain, Head, Signer, Static};
 use chasqui_primitives::{
-    sampling::Sampling, Balance, CheckpointRoot, JobClass, JobId, JobOutcome, Output, Prompt,
+    sampling::Sampling, Balance, CheckpointRoot, ExpiryReason, JobClass, JobId, JobOutcome, Output,
+    Prompt, RefundReason,
 };
 use serde::Serialize;
 use serde_json::{json, Map, Value};
 use subxt::ext::scale_value::{self, Composite, Primitive, ValueDef, Variant};
+
+/// What a client asks for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub checkpoint: CheckpointRoot,
+    pub prompt: Prompt,
+    /// Goes into the prompt's hash: [`fresh_salt`].
+    pub salt: [u8; 32],
+    pub sampling: Sampling,
+    /// In planck; without one the worst case of the current terms is accepted.
+    pub max_price: Option<Balance>,
+    pub class: JobClass,
+}
+
+/// A salt that nobody can guess.
+///
+/// # Errors
+/// The operating system gives no randomness.
+pub fn fresh_salt() -> Result<[u8; 32]> {
+    let mut salt = [0u8; 32];
+    getrandom::getrandom(&mut salt).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    Ok(salt)
+}
 
 /// A job that was taken.
 #[derive(Clone, Debug)]
@@ -23,25 +47,18 @@ pub struct Submitted {
     pub block: u32,
 }
 
-/// Submits a job. Without `max_price` the worst case of the current terms is accepted.
-pub async fn submit(
-    chain: &Chain,
-    signer: &Signer,
-    checkpoint: CheckpointRoot,
-    prompt: Prompt,
-    sampling: Sampling,
-    max_price: Option<Balance>,
-    class: JobClass,
-) -> Result<Submitted> {
-    let mut salt = [0u8; 32];
-    getrandom::getrandom(&mut salt).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+/// Submits a job.
+///
+/// # Errors
+/// The node or the chain refuses it, in their words.
+pub async fn submit(chain: &Chain, signer: &Signer, request: Request) -> Result<Submitted> {
     let call = api::tx().jobs().submit(
-        checkpoint,
-        Static(prompt),
-        salt,
-        Static(sampling),
-        max_price.unwrap_or(Balance::MAX),
-        Static(class),
+        request.checkpoint,
+        Static(request.prompt),
+        request.salt,
+        Static(request.sampling),
+        request.max_price.unwrap_or(Balance::MAX),
+        Static(request.class),
     );
     let included = chain.submit(signer, &call).await?;
     let submitted = included
@@ -54,6 +71,37 @@ pub async fn submit(
         escrow: submitted.escrow,
         block: head.block_number() as u32,
     })
+}
+
+/// Checks what the chain cannot see of a prompt in a blob, and what it would refuse, before anything is stored or paid:
+/// that the ids are the checkpoint's, and that they and `max_tokens` fit into its context.
+///
+/// # Errors
+/// Says what does not fit, and what would.
+pub async fn check_ids(
+    head: &Head,
+    checkpoint: &CheckpointRoot,
+    ids: &[u32],
+    max_tokens: u32,
+) -> Result<()> {
+    let registry = api::storage().checkpoints().registry();
+    // An unknown checkpoint is the chain's to refuse.
+    let Some(record) = view::fetch!(head, registry, (*checkpoint,)) else {
+        return Ok(());
+    };
+    let (vocabulary, context) = (record.info.vocabulary, record.info.context_tokens);
+    if let Some(id) = ids.iter().find(|id| **id >= vocabulary) {
+        bail!("the prompt has the token id {id}; the checkpoint's vocabulary has {vocabulary}");
+    }
+    let room = u64::from(context).saturating_sub(u64::from(max_tokens));
+    if ids.len() as u64 > room {
+        bail!(
+            "the prompt has {} tokens and --max-tokens asks for {max_tokens}; the checkpoint's context holds {context} \
+             in all: shorten the prompt, or lower --max-tokens",
+            ids.len()
+        );
+    }
+    Ok(())
 }
 
 /// One line of `job list`.
@@ -116,9 +164,13 @@ pub struct JobReport {
     pub checkpoint: CheckpointRoot,
     /// `settled`, `refunded` or `expired`.
     pub outcome: String,
-    /// Why it was not settled.
+    /// Why it was not settled, by the chain's name.
     pub reason: Option<String>,
+    /// The same in words, and what to do.
+    pub explanation: Option<String>,
     pub executor: Option<String>,
+    /// Root of the prompt's blob, where the prompt is not on chain.
+    pub prompt_blob: Option<String>,
     pub prompt_tokens: Option<u32>,
     pub output_tokens: Option<u32>,
     pub output_ids: Option<Vec<u32>>,
@@ -126,7 +178,7 @@ pub struct JobReport {
     pub finish: Option<String>,
     pub audited: bool,
     pub case: Option<u64>,
-    /// Planck, as strings: JSON numbers cannot hold them.
+    /// Planck, as strings: JSON numbers cannot hold them. An expired job may have cost the base fee.
     pub escrow: String,
     pub paid: String,
     pub returned: String,
@@ -148,9 +200,12 @@ impl JobReport {
 
     /// One line for people.
     pub fn summary(&self) -> String {
-        match &self.reason {
-            Some(reason) => format!("job {} {}: {reason}", self.job, self.outcome),
-            None => format!(
+        match (&self.reason, &self.explanation) {
+            (Some(reason), Some(explanation)) => {
+                format!("job {} {}: {reason}: {explanation}", self.job, self.outcome)
+            }
+            (Some(reason), None) => format!("job {} {}: {reason}", self.job, self.outcome),
+            (None, _) => format!(
                 "job {} {}: {} output tokens, paid {} planck{}",
                 self.job,
                 self.outcome,
@@ -223,7 +278,10 @@ impl Watcher {
                     self.close(outcome);
                     Ok(true)
                 }
-                None => bail!("job {id} is unknown: never submitted, or closed long ago"),
+                None => bail!(
+                    "job {id} is unknown: never submitted, or closed so long ago that the chain forgot it; \
+                     `chasqui-worker job list` shows those that live"
+                ),
             },
         }
     }
@@ -237,6 +295,9 @@ impl Watcher {
         let report = &mut self.report;
         report.checkpoint = job.checkpoint;
         report.escrow = job.escrow.to_string();
+        if let Prompt::Blob { root, .. } = &job.prompt {
+            report.prompt_blob = Some(format!("{root:?}"));
+        }
         report.executor = job.executor.as_ref().map(|e| e.to_string());
         if let JobPhase::InAudit { case } = job.stage {
             report.case = Some(case);
@@ -296,10 +357,13 @@ impl Watcher {
             JobOutcome::Refunded(reason) => {
                 report.outcome = "refunded".into();
                 report.reason = Some(format!("{reason:?}"));
+                report.explanation = Some(why_refunded(reason).into());
             }
             JobOutcome::Expired(reason) => {
                 report.outcome = "expired".into();
                 report.reason = Some(format!("{reason:?}"));
+                report.explanation = Some(why_expired(reason).into());
+                report.paid = expiry_fee(report).to_string();
             }
         }
         let escrow: Balance = report.escrow.parse().unwrap_or_default();
@@ -333,6 +397,52 @@ impl Watcher {
             }));
         }
         Ok(())
+    }
+}
+
+/// What an expired job cost: its event says so.
+fn expiry_fee(report: &JobReport) -> Balance {
+    let number = |value: &Value| -> Option<u128> {
+        match value {
+            Value::Number(number) => number.as_u64().map(u128::from),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        }
+    };
+    report
+        .events
+        .iter()
+        .rev()
+        .filter(|event| event["pallet"] == "Jobs" && event["event"] == "Expired")
+        .map(|event| &event["fields"])
+        .find(|fields| number(&fields["job"]) == Some(report.job.into()))
+        .and_then(|fields| number(&fields["fee"]))
+        .unwrap_or_default()
+}
+
+fn why_refunded(reason: RefundReason) -> &'static str {
+    match reason {
+        RefundReason::Hard => "the output was proven false; submit it again",
+        RefundReason::Soft => "the output is further from the model's than honest machines are; submit it again",
+        RefundReason::Undecided => "the auditors came to no decision; submit it again",
+        RefundReason::Convicted => {
+            "its executor was proven to have lied elsewhere before this was settled; submit it again"
+        }
+    }
+}
+
+fn why_expired(reason: ExpiryReason) -> &'static str {
+    match reason {
+        ExpiryReason::NoExecutor => {
+            "no operator that may compute it serves the checkpoint now; see `chasqui-worker operator list`, and try \
+             later"
+        }
+        ExpiryReason::DeadlinesLapsed => "every executor drawn let its deadline lapse; submit it again",
+        ExpiryReason::PromptMissing => {
+            "the executor found no such prompt in its blob folder; put the prompt's blob there (see `job submit \
+             --help`), or submit a prompt that fits on chain"
+        }
+        ExpiryReason::Cancelled => "the client took it back",
     }
 }
 

@@ -98,11 +98,14 @@ impl ReceiptFile {
         }
     }
 
-    /// Reads a file.
-    pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("reading the receipt {}", path.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("{} is no receipt", path.display()))
+    /// From the text of a file, not checked yet: see [`Self::verify`].
+    ///
+    /// # Errors
+    /// Names the field that is missing, unknown or of the wrong kind.
+    pub fn from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).context(
+            "this is no receipt: expected the JSON file that `job submit --receipt` writes",
+        )
     }
 
     /// Writes a file.
@@ -203,7 +206,8 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("receipt.json");
         signed()?.save(&path)?;
-        assert_eq!(ReceiptFile::load(&path)?.verify()?.job, 4);
+        let text = std::fs::read_to_string(&path)?;
+        assert_eq!(ReceiptFile::from_json(&text)?.verify()?.job, 4);
         Ok(())
     }
 

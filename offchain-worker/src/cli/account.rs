@@ -35,8 +35,11 @@ pub enum AccountCommand {
         #[arg(long, value_name = "ADDRESS", value_parser = parse_account)]
         to: AccountId32,
         /// How much.
-        #[arg(long, value_name = "DOT", value_parser = parse_dot)]
-        amount: Balance,
+        #[arg(long, value_name = "DOT", value_parser = parse_dot, required_unless_present = "all")]
+        amount: Option<Balance>,
+        /// All that is free, but for what keeps the account alive (the existential deposit).
+        #[arg(long, conflicts_with = "amount")]
+        all: bool,
         #[command(flatten)]
         node: NodeOptions,
         #[command(flatten)]
@@ -73,14 +76,37 @@ impl AccountCommand {
                 key,
                 to,
                 amount,
+                all: _,
                 node,
                 json,
             } => {
-                let chain = node.connect().await?;
-                let call = api::tx().balances().transfer_keep_alive(to.into(), amount);
-                chain.submit(&key.signer()?, &call).await?;
-                let value = json!({ "to": to.to_string(), "amount": amount.to_string() });
-                json.print(&value, || println!("sent {} to {to}", format_dot(amount)));
+                let chain = &node.connect().await?;
+                let included = match amount {
+                    Some(amount) => {
+                        let call = api::tx().balances().transfer_keep_alive(to.into(), amount);
+                        key.sign(
+                            chain,
+                            |signer| async move { chain.submit(&signer, &call).await },
+                        )
+                        .await?
+                    }
+                    None => {
+                        let call = api::tx().balances().transfer_all(to.into(), true);
+                        key.sign(
+                            chain,
+                            |signer| async move { chain.submit(&signer, &call).await },
+                        )
+                        .await?
+                    }
+                };
+                let sent = included
+                    .events
+                    .find_first::<api::balances::events::Transfer>()
+                    .transpose()?
+                    .map(|event| event.amount)
+                    .unwrap_or_default();
+                let value = json!({ "to": to.to_string(), "amount": sent.to_string() });
+                json.print(&value, || println!("sent {} to {to}", format_dot(sent)));
             }
         }
         Ok(())

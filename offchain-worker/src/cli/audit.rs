@@ -13,7 +13,16 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use sp_core::H256;
 
-use super::{generate::hash_option, options::JsonOption, EXIT_NOT_VALID};
+use super::{
+    generate::hash_option,
+    options::{read_text, JsonOption},
+    EXIT_NOT_VALID,
+};
+
+/// Longest trace file that is read, in bytes.
+const MAX_TRACE_FILE_BYTES: u64 = 256 << 20;
+/// Longest file of thresholds that is read, in bytes.
+const MAX_THRESHOLDS_BYTES: u64 = 1 << 20;
 
 /// How much to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,8 +67,7 @@ impl Audit {
     /// # Errors
     /// The model does not load, a file is not what it should be, or the replay fails. A false output is none.
     pub fn run(self) -> Result<ExitCode> {
-        let text = std::fs::read_to_string(&self.trace)
-            .with_context(|| format!("--trace: reading {}", self.trace.display()))?;
+        let text = read_text("--trace", &self.trace, MAX_TRACE_FILE_BYTES)?;
         let file = TraceFile::from_json(&text)
             .with_context(|| format!("--trace: {}", self.trace.display()))?;
         let thresholds = self.thresholds(&file)?;
@@ -107,8 +115,7 @@ impl Audit {
         let Some(path) = &self.thresholds else {
             return Ok(file.thresholds.unwrap_or_else(default_thresholds));
         };
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("--thresholds: reading {}", path.display()))?;
+        let text = read_text("--thresholds", path, MAX_THRESHOLDS_BYTES)?;
         let mut value: serde_json::Value = serde_json::from_str(&text)
             .with_context(|| format!("--thresholds: {} is not JSON", path.display()))?;
         // The whole answer of `model calibrate --json` will do.

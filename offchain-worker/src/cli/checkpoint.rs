@@ -6,8 +6,8 @@ use crate::{
     config::default_blob_dir,
     registry::{self, Proposal},
 };
-use anyhow::{Context, Result};
-use chasqui_chain::H256;
+use anyhow::{bail, Context, Result};
+use chasqui_chain::{Chain, H256};
 use chasqui_engine::Engine;
 use chasqui_primitives::{Balance, NumericProfile};
 use serde_json::json;
@@ -101,8 +101,13 @@ impl CheckpointCommand {
                 node,
                 json,
             } => {
-                let chain = node.connect().await?;
-                registry::accept_as_root(&chain, &key.signer()?, checkpoint, unit_price).await?;
+                key.signer()?;
+                let chain = &node.connect().await?;
+                check_acceptable(chain, checkpoint).await?;
+                key.sign(chain, |signer| async move {
+                    registry::accept_as_root(chain, &signer, checkpoint, unit_price).await
+                })
+                .await?;
                 let value = json!({
                     "checkpoint": format!("{checkpoint:?}"),
                     "unitPrice": unit_price.to_string(),
@@ -119,9 +124,31 @@ impl CheckpointCommand {
     }
 }
 
+/// Root's call would fail without a reason that people can read: these are the reasons.
+async fn check_acceptable(chain: &Chain, checkpoint: H256) -> Result<()> {
+    let root = format!("{checkpoint:?}");
+    let all = registry::checkpoints_json(&chain.head().await?).await?;
+    let found = all.iter().find(|known| known["root"] == root.as_str());
+    let status = found.and_then(|known| known["status"].as_str());
+    match status {
+        Some("calibrated") => Ok(()),
+        None => bail!(
+            "checkpoint {root} is not registered: propose it first (`chasqui-worker checkpoint register`)"
+        ),
+        Some("calibrating") => bail!(
+            "checkpoint {root} is not calibrated yet: wait for the validators that were drawn, or see that validators \
+             serve it (`chasqui-worker operator serve`)"
+        ),
+        Some(status) => bail!(
+            "checkpoint {root} is {status}: only a calibrated one can be accepted (`chasqui-worker checkpoint list`)"
+        ),
+    }
+}
+
 impl ProposeCommand {
     async fn run(self) -> Result<()> {
-        let signer = self.key.signer()?;
+        // A key that cannot be read is said before the model is loaded.
+        self.key.signer()?;
         let name = match &self.name {
             Some(name) => name.clone(),
             None => self
@@ -152,7 +179,12 @@ impl ProposeCommand {
             size_bytes: manifest.total_bytes(),
         };
         let chain = self.node.connect().await?;
-        registry::propose(&chain, &signer, &proposal).await?;
+        let (chain, what) = (&chain, &proposal);
+        self.key
+            .sign(chain, |signer| async move {
+                registry::propose(chain, &signer, what).await
+            })
+            .await?;
         let value = json!({
             "checkpoint": format!("{root:?}"),
             "name": proposal.name,

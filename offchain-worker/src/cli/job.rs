@@ -1,28 +1,32 @@
 //! `job`: submit, watch, list.
 
-use super::options::{
-    format_dot, parse_dot, parse_hash, parse_ids, JsonOption, KeyOptions, NodeOptions,
+use super::{
+    failure::Failure,
+    options::{format_dot, parse_dot, parse_hash, parse_ids, JsonOption, KeyOptions, NodeOptions},
 };
 use crate::{
-    blobs::{BlobStore, Manifest},
-    client::{self, JobReport, Watcher},
+    blobs::BlobStore,
+    client::{self, JobReport, Request, Watcher},
     config::default_blob_dir,
-    prompt,
+    prompt::{self, Asked},
     sampling::SamplingOptions,
 };
 use anyhow::{bail, Context, Result};
-use chasqui_chain::{AccountId32, H256};
-use chasqui_engine::tokenizer::Tokenizer;
+use chasqui_chain::{AccountId32, Chain, H256};
 use chasqui_primitives::{Balance, JobClass, JobId, Prompt};
+use serde_json::json;
 use std::{io::Write, path::PathBuf};
-
-/// Longest tokenizer file that is read.
-const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
 /// Buy completions.
 #[derive(Debug, clap::Subcommand)]
 pub enum JobCommand {
     /// Submit a prompt, and with --wait follow it until it is paid for.
+    ///
+    /// A prompt of at most 8,192 bytes of text or 2,048 token ids goes on chain. A longer one, or any with --as-blob,
+    /// goes as a blob of token ids into --blob-dir, and only its root, hash and length go on chain. Blobs do not travel
+    /// over the network yet: executors and auditors find it where they share that folder, or where the blob's two files
+    /// were copied into theirs before the job is drawn. An executor that does not find it refuses; the job then
+    /// expires, and costs the base fee.
     Submit(Box<SubmitCommand>),
     /// Follow a job until it is closed.
     Watch(WatchCommand),
@@ -48,6 +52,10 @@ pub struct SubmitCommand {
     pub checkpoint: H256,
     #[command(flatten)]
     pub prompt: PromptOptions,
+    /// Put the prompt into the blob folder even where it would fit on chain. Text is tokenized here, so the escrow
+    /// counts its tokens and not its bytes.
+    #[arg(long)]
+    pub as_blob: bool,
     #[command(flatten)]
     pub sampling: SamplingOptions,
     /// The most it may cost, in DOT. Default: whatever the terms at submission make it.
@@ -74,6 +82,9 @@ pub struct PromptOptions {
     /// Text; the executor tokenizes it.
     #[arg(long, value_name = "TEXT")]
     pub prompt: Option<String>,
+    /// File with the text, UTF-8, taken as it is: a line feed at its end is part of the prompt.
+    #[arg(long, value_name = "FILE")]
+    pub prompt_file: Option<PathBuf>,
     /// Token ids, comma-separated, beginning-of-sequence included.
     #[arg(long, value_name = "IDS")]
     pub ids: Option<String>,
@@ -82,17 +93,17 @@ pub struct PromptOptions {
 /// What to do with the answer.
 #[derive(Clone, Debug, clap::Args)]
 pub struct FollowOptions {
-    /// Model folder, to turn token ids into text. Default: the checkpoint from the blob folder, if it is there.
+    /// Model folder, for its tokenizer. Default: the checkpoint's from the blob folder, if it is there.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// Folder of blobs.
+    /// Folder of blobs: the checkpoint's tokenizer is read from it, a long prompt is put into it.
     #[arg(long, value_name = "DIR", default_value_os_t = default_blob_dir())]
     pub blob_dir: PathBuf,
     /// Write the executor's signed receipt here.
     #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
-    /// Give up after this many seconds.
-    #[arg(long, default_value_t = 600)]
+    /// Stop following after this many seconds; the job goes on.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub timeout: u64,
 }
 
@@ -140,31 +151,50 @@ impl JobCommand {
     }
 }
 
+impl PromptOptions {
+    fn asked(&self) -> Result<Asked> {
+        match (&self.prompt, &self.prompt_file, &self.ids) {
+            (Some(text), None, None) => Ok(Asked::Text(text.clone())),
+            (None, Some(file), None) => Asked::from_file(file),
+            (None, None, Some(ids)) => Ok(Asked::Ids(parse_ids(ids)?)),
+            _ => bail!("give one of --prompt, --prompt-file and --ids"),
+        }
+    }
+}
+
 impl SubmitCommand {
     async fn run(self) -> Result<()> {
-        let signer = self.key.signer()?;
         let sampling = self.sampling.to_sampling()?;
-        let prompt = match (&self.prompt.prompt, &self.prompt.ids) {
-            (Some(text), None) => text_prompt(text)?,
-            (None, Some(ids)) => prompt::from_ids(parse_ids(ids)?)?,
-            _ => bail!("give one of --prompt and --ids"),
-        };
+        let asked = self.prompt.asked()?;
+        // A key that cannot be read is said before anything else is done.
+        self.key.signer()?;
         let chain = self.node.connect().await?;
-        let class = if self.premium {
-            JobClass::Premium
-        } else {
-            JobClass::Standard
+        let salt = client::fresh_salt()?;
+        let prompt = match asked.inline() {
+            Some(prompt) if !self.as_blob => prompt,
+            _ => self.to_blob(asked, &chain, &salt).await?,
         };
-        let submitted = client::submit(
-            &chain,
-            &signer,
-            self.checkpoint,
+        let blob = match &prompt {
+            Prompt::Blob { root, .. } => Some(format!("{root:?}")),
+            _ => None,
+        };
+        let request = Request {
+            checkpoint: self.checkpoint,
             prompt,
+            salt,
             sampling,
-            self.max_price,
-            class,
-        )
-        .await?;
+            max_price: self.max_price,
+            class: match self.premium {
+                true => JobClass::Premium,
+                false => JobClass::Standard,
+            },
+        };
+        let (chain, key) = (&chain, &self.key);
+        let submitted = key
+            .sign(chain, |signer| async move {
+                client::submit(chain, &signer, request).await
+            })
+            .await?;
         if !self.json.json {
             eprintln!(
                 "job {} submitted, at most {}",
@@ -173,67 +203,88 @@ impl SubmitCommand {
             );
         }
         if self.wait {
-            return follow(
-                &chain,
-                submitted.job,
-                Some(submitted.block),
-                &self.follow,
-                self.json,
-            )
-            .await;
+            let from = Some(submitted.block);
+            return follow(chain, submitted.job, from, &self.follow, self.json).await;
         }
         self.json.print(
-            &serde_json::json!({
+            &json!({
                 "job": submitted.job,
                 "escrow": submitted.escrow.to_string(),
                 "block": submitted.block,
+                "promptBlob": blob,
             }),
             || println!("{}", submitted.job),
         );
         Ok(())
     }
-}
 
-fn text_prompt(text: &str) -> Result<Prompt> {
-    let bytes = text.as_bytes().to_vec();
-    let length = bytes.len();
-    match bytes.try_into() {
-        Ok(bytes) => Ok(Prompt::Text(bytes)),
-        Err(_) => bail!(
-            "the prompt has {length} bytes; a text prompt on chain holds {}",
-            chasqui_primitives::MAX_INLINE_PROMPT_BYTES
-        ),
+    /// The prompt as a blob in the blob folder, and words about it.
+    async fn to_blob(&self, asked: Asked, chain: &Chain, salt: &[u8; 32]) -> Result<Prompt> {
+        let why = match asked.inline() {
+            Some(_) => "as asked".to_string(),
+            None => format!("because it has {}", asked.size()),
+        };
+        let folder = &self.follow.blob_dir;
+        let store = BlobStore::open_dir(folder)
+            .with_context(|| format!("--blob-dir {}", folder.display()))?;
+        let ids = asked.ids(|| {
+            prompt::tokenizer(self.follow.model.as_deref(), &store, &self.checkpoint)
+                .context("a prompt in a blob is token ids, so its text is tokenized here")
+        })?;
+        let head = chain.head().await?;
+        client::check_ids(&head, &self.checkpoint, &ids, self.sampling.max_tokens).await?;
+        let prompt = prompt::to_blob(&ids, &chain.genesis(), salt, &store)?;
+        if let (Prompt::Blob { root, .. }, false) = (&prompt, self.json.json) {
+            eprintln!("prompt of {} tokens sent as a blob, {why}", ids.len());
+            eprintln!("  blob {root:?} in {}", folder.display());
+            eprintln!(
+                "  executors and auditors read it from there: they need that folder, or a copy"
+            );
+        }
+        Ok(prompt)
     }
 }
 
 async fn follow(
-    chain: &chasqui_chain::Chain,
+    chain: &Chain,
     job: JobId,
     from: Option<u32>,
     options: &FollowOptions,
     json: JsonOption,
 ) -> Result<()> {
+    let again = |words: String| {
+        Failure::new(format!(
+            "{words}; `chasqui-worker job watch {job}` follows it on"
+        ))
+        .with(json!({ "job": job }))
+    };
     let limit = std::time::Duration::from_secs(options.timeout);
     let mut watcher = Watcher::new(chain.clone(), job, from);
     let quiet = json.json;
-    let report = tokio::time::timeout(
-        limit,
-        watcher.until_closed(|step| {
-            if !quiet {
-                eprintln!("  {step}");
-            }
-        }),
-    )
-    .await
-    .with_context(|| format!("job {job} is not closed after {} s", options.timeout))??;
-    let mut report: JobReport = report;
+    let closed = watcher.until_closed(|step| {
+        if !quiet {
+            eprintln!("  {step}");
+        }
+    });
+    let mut report: JobReport = match tokio::time::timeout(limit, closed).await {
+        Ok(report) => report.map_err(|error| again(format!("{error:#}")))?,
+        Err(_) => {
+            let words = format!("job {job} is not closed after {} s", options.timeout);
+            return Err(again(words).into());
+        }
+    };
     if let (Some(path), Some(receipt)) = (&options.receipt, &report.receipt) {
         receipt.save(path)?;
     }
+    let mut no_text = None;
     if let Some(ids) = &report.output_ids {
-        report.text = text_of(ids, &report, options);
+        match text_of(ids, &report, options) {
+            Ok(text) => report.text = Some(text),
+            Err(error) => no_text = Some(format!("{error:#}")),
+        }
     }
-    json.print(&serde_json::to_value(&report)?, || {
+    let value = serde_json::to_value(&report)?;
+    let show = || {
         match (&report.text, &report.output_ids) {
             (Some(text), _) => {
                 print!("{text}");
@@ -243,40 +294,26 @@ async fn follow(
             (None, Some(ids)) => println!("{ids:?}"),
             (None, None) => {}
         }
-        eprintln!("{}", report.summary());
-    });
-    if report.is_answered() {
-        Ok(())
-    } else {
-        bail!("{}", report.summary())
-    }
-}
-
-/// The output as text, where a tokenizer can be had: from the folder given, or from the checkpoint's blobs.
-fn text_of(ids: &[u32], report: &JobReport, options: &FollowOptions) -> Option<String> {
-    let temporary;
-    let folder = match &options.model {
-        Some(folder) => folder.clone(),
-        None => {
-            let store = BlobStore::open_dir(&options.blob_dir).ok()?;
-            let manifest = Manifest::open(&store, &report.checkpoint).ok()?;
-            let tokenizer = manifest
-                .files
-                .iter()
-                .find(|file| file.name == "tokenizer.json")?;
-            let bytes = store.read_all(&tokenizer.root, MAX_TOKENIZER_BYTES).ok()?;
-            temporary =
-                std::env::temp_dir().join(format!("chasqui-tokenizer-{}", std::process::id()));
-            std::fs::create_dir_all(&temporary).ok()?;
-            std::fs::write(temporary.join("tokenizer.json"), bytes).ok()?;
-            temporary.clone()
+        if let Some(reason) = &no_text {
+            eprintln!("token ids, because there is no tokenizer: {reason}");
         }
     };
-    let path = folder.join("tokenizer.json");
-    let tokenizer = Tokenizer::from_file(&path, usize::MAX).ok()?;
-    let text = tokenizer.decode(ids, true).ok();
-    if options.model.is_none() {
-        let _ = std::fs::remove_dir_all(&folder);
+    if !report.is_answered() {
+        if !json.json {
+            show();
+        }
+        return Err(Failure::new(report.summary()).with(value).into());
     }
-    text
+    json.print(&value, || {
+        show();
+        eprintln!("{}", report.summary());
+    });
+    Ok(())
+}
+
+/// The output as text, where a tokenizer can be had.
+fn text_of(ids: &[u32], report: &JobReport, options: &FollowOptions) -> Result<String> {
+    let store = BlobStore::open_dir(&options.blob_dir)?;
+    let tokenizer = prompt::tokenizer(options.model.as_deref(), &store, &report.checkpoint)?;
+    Ok(tokenizer.decode(ids, true)?)
 }

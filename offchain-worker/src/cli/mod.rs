@@ -3,28 +3,37 @@
 pub mod account;
 pub mod audit;
 pub mod checkpoint;
+pub mod failure;
+pub mod funds;
 pub mod generate;
 pub mod job;
 pub mod model;
 pub mod operator;
 pub mod options;
 pub mod receipt;
+pub mod remedy;
 pub mod run;
 pub mod score;
 pub mod status;
 
-use std::{future::Future, process::ExitCode};
+use std::{ffi::OsString, future::Future, process::ExitCode};
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-/// What an audit that ran and found the output false exits with; 1 is an error, 2 a wrong use of the command.
+/// What a check that ran and found an output false or a receipt invalid exits with; 1 is an error, 2 a wrong use of
+/// the command.
 pub const EXIT_NOT_VALID: u8 = 3;
 
 /// Computes and audits inference for the Chasqui chain.
 #[derive(Debug, Parser)]
-#[command(name = "chasqui-worker", version)]
+#[command(
+    name = "chasqui-worker",
+    version,
+    after_help = "Exit status: 0 done, 1 failed, 2 wrong use, 3 an output or a receipt is not valid. With --json a \
+                  command that fails prints an object with `error` (and `remedy`, where there is one)."
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -90,37 +99,40 @@ fn done(result: Result<()>) -> Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-/// Runs a command that talks to the chain to its end.
+/// Runs a command that talks to the chain to its end. A computation that is still under way does not hold it up: all
+/// that lasts is written so that it may break off anywhere.
 pub fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Runtime::new()
-        .context("starting the runtime")?
-        .block_on(command)
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_background();
+    result
 }
 
-/// Reads the command line, runs the command, reports an error on standard error. Log lines go there too;
-/// standard output is the command's answer alone.
+/// Reads the command line, runs the command, reports an error on standard error, with `--json` as an object on standard
+/// output too. Log lines go to standard error; standard output is the command's answer alone.
 pub fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let parsed = Cli::command()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| {
+            Ok((
+                failure::wants_json(&matches),
+                Cli::from_arg_matches(&matches)?,
+            ))
+        });
+    let (json, cli) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return failure::report_usage(&error, &arguments),
+    };
+    match cli.command.run() {
         Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failure::report(&error, json),
     }
-}
-
-/// Whether the reader of our output has gone (`| head`): no error.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     // GIVEN the tree of commands
     // WHEN clap checks it

@@ -1,6 +1,8 @@
 //! `operator`: the bonded account behind a worker.
 
-use super::options::{format_dot, parse_dot, parse_hash, JsonOption, KeyOptions, NodeOptions};
+use super::options::{
+    format_dot, parse_dot, parse_hash, signer, signer_in, JsonOption, KeyOptions, NodeOptions,
+};
 use crate::{
     config::default_blob_dir,
     registry::{self, Registration},
@@ -81,10 +83,14 @@ pub struct ServeCommand {
 pub struct RegisterCommand {
     #[command(flatten)]
     pub key: KeyOptions,
-    /// Secret URI of the hot key, which the worker signs with. Default: the key's derivation //hot.
-    #[arg(long, value_name = "SURI")]
+    /// Secret URI of the hot key, which the worker signs with. Default with --key: its derivation //hot. Where money
+    /// is at stake use --hot-key-file.
+    #[arg(long, value_name = "SURI", conflicts_with = "hot_key_file")]
     pub hot_key: Option<String>,
-    /// What it does: compute, validate, or both, comma-separated.
+    /// File with the secret URI of the hot key in its first line: the one that the worker's `key_file` names.
+    #[arg(long, value_name = "FILE")]
+    pub hot_key_file: Option<PathBuf>,
+    /// What it does: `compute`, `validate`, or both as `compute,validate`.
     #[arg(long, default_value = "compute", value_name = "ROLES", value_parser = parse_roles)]
     pub roles: Roles,
     /// DOT to bond.
@@ -133,10 +139,14 @@ impl OperatorCommand {
         match self {
             Self::Register(command) => command.run().await,
             Self::Serve(command) => {
-                let chain = command.node.connect().await?;
-                let signer = command.key.signer()?;
-                chain
-                    .submit(&signer, &api::tx().operators().serve(command.checkpoint))
+                let chain = &command.node.connect().await?;
+                let call = api::tx().operators().serve(command.checkpoint);
+                command
+                    .key
+                    .sign(
+                        chain,
+                        |signer| async move { chain.submit(&signer, &call).await },
+                    )
                     .await?;
                 command.json.print(
                     &json!({ "serves": format!("{:?}", command.checkpoint) }),
@@ -207,10 +217,13 @@ where
     F: FnOnce(Chain, Signer) -> Fut,
     Fut: std::future::Future<Output = Result<(), chasqui_chain::ChainError>>,
 {
+    let account = command.key.signer()?.account();
     let chain = command.node.connect().await?;
-    let signer = command.key.signer()?;
-    let account = signer.account();
-    act(chain, signer).await?;
+    let acting = chain.clone();
+    command
+        .key
+        .sign(&chain, |signer| act(acting, signer))
+        .await?;
     command.json.print(
         &json!({ "account": account.to_string(), "done": true }),
         || {
@@ -221,20 +234,29 @@ where
 }
 
 async fn claim(command: PlainCommand, epoch: Option<EpochIndex>) -> Result<()> {
-    let chain = command.node.connect().await?;
-    let signer = command.key.signer()?;
+    let account = command.key.signer()?.account();
+    let chain = &command.node.connect().await?;
     let head = chain.head().await?;
-    let operator = crate::duties::operator_of(&head, &signer.account())
+    let operator = crate::duties::operator_of(&head, &account)
         .await?
-        .with_context(|| format!("{} signs for no operator", signer.account()))?;
+        .with_context(|| {
+            format!(
+                "{account} signs for no operator: give the key of the bonded account, or its hot key"
+            )
+        })?;
     let epochs = match epoch {
         Some(epoch) => vec![epoch],
         None => registry::claimable_epochs(&head, &operator).await?,
     };
     let mut claimed = Vec::new();
     for epoch in epochs {
-        let included = chain
-            .submit(&signer, &api::tx().rewards().claim(epoch))
+        let call = api::tx().rewards().claim(epoch);
+        let included = command
+            .key
+            .sign(
+                chain,
+                |signer| async move { chain.submit(&signer, &call).await },
+            )
             .await?;
         let paid = included
             .events
@@ -270,15 +292,19 @@ async fn claim(command: PlainCommand, epoch: Option<EpochIndex>) -> Result<()> {
 
 impl RegisterCommand {
     async fn run(self) -> Result<()> {
-        let signer = self.key.signer()?;
-        let hot_key = match (&self.hot_key, &self.key.key) {
-            (Some(uri), _) => Signer::from_uri(uri)?,
-            (None, Some(uri)) => Signer::from_uri(&format!("{uri}//hot"))?,
-            (None, None) => bail!("--key-file needs --hot-key as well"),
+        let account = self.key.signer()?.account();
+        let hot_key = match (&self.hot_key_file, &self.hot_key, &self.key.key) {
+            (Some(file), _, _) => signer_in("--hot-key-file", file)?,
+            (None, Some(uri), _) => signer("--hot-key", uri)?,
+            (None, None, Some(uri)) => signer("--key", &format!("{uri}//hot"))?,
+            (None, None, None) => bail!(
+                "with --key-file, name the hot key as well: --hot-key-file FILE (or --hot-key SURI)"
+            ),
         };
-        let tls_file = self.tls_key_file.clone().unwrap_or_else(|| {
-            default_blob_dir().with_file_name(format!("{}.tls", signer.account()))
-        });
+        let tls_file = self
+            .tls_key_file
+            .clone()
+            .unwrap_or_else(|| default_blob_dir().with_file_name(format!("{account}.tls")));
         let chain = self.node.connect().await?;
         let registration = Registration {
             bond: self.bond,
@@ -290,9 +316,14 @@ impl RegisterCommand {
             tls_key: registry::tls_key(&tls_file)?,
             checkpoints: self.checkpoints.clone(),
         };
-        registry::register(&chain, &signer, &registration).await?;
+        let (chain, with) = (&chain, &registration);
+        self.key
+            .sign(chain, |signer| async move {
+                registry::register(chain, &signer, with).await
+            })
+            .await?;
         let head = chain.head().await?;
-        let status = registry::operator_json(&head, &signer.account())
+        let status = registry::operator_json(&head, &account)
             .await?
             .context("registered, but not to be found")?;
         self.json.print(&status, || {

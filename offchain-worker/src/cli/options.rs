@@ -1,10 +1,19 @@
 //! Options that several commands share, and how amounts, hashes and accounts are written.
 
-use crate::config::DEFAULT_NODE;
-use anyhow::{bail, Context, Result};
+use super::funds;
+use crate::config::{Config, DEFAULT_NODE};
+use anyhow::{bail, ensure, Context, Result};
 use chasqui_chain::{AccountId32, Chain, Signer, H256};
 use chasqui_primitives::{Balance, DOT};
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    future::Future,
+    io::Read,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// Longest key file that is read, in bytes.
+const MAX_KEY_FILE_BYTES: u64 = 64 << 10;
 
 /// Which node to talk to.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,7 +33,8 @@ impl NodeOptions {
 #[derive(Clone, Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct KeyOptions {
-    /// Secret URI: a phrase, a 0x seed, or a derivation such as //Alice (development only).
+    /// Secret URI: a phrase, a 0x seed, or a derivation such as //Alice (development only). Every user of this machine
+    /// can read it in the list of processes: where money is at stake use --key-file.
     #[arg(long, value_name = "SURI")]
     pub key: Option<String>,
     /// File with the secret URI in its first line.
@@ -35,10 +45,69 @@ pub struct KeyOptions {
 impl KeyOptions {
     pub fn signer(&self) -> Result<Signer> {
         match (&self.key, &self.key_file) {
-            (Some(uri), None) => Ok(Signer::from_uri(uri)?),
-            (None, Some(file)) => Ok(Signer::from_file(file)?),
-            _ => bail!("give one of --key and --key-file"),
+            (Some(uri), None) => signer("--key", uri),
+            (None, Some(file)) => signer_in("--key-file", file),
+            _ => bail!("give one of --key-file and --key"),
         }
+    }
+
+    /// Does what the key signs. An error for want of money names the account that lacks it.
+    pub async fn sign<T, E, F>(&self, chain: &Chain, act: impl FnOnce(Signer) -> F) -> Result<T>
+    where
+        E: Into<anyhow::Error>,
+        F: Future<Output = Result<T, E>>,
+    {
+        let signer = self.signer()?;
+        let account = signer.account();
+        let error = match act(signer).await {
+            Ok(done) => return Ok(done),
+            Err(error) => error.into(),
+        };
+        if !funds::may_concern(&error) {
+            return Err(error);
+        }
+        match funds::free(chain, &account).await {
+            Ok(free) => Err(funds::named(error, &account, free)),
+            Err(_) => Err(error),
+        }
+    }
+}
+
+/// The key of a secret URI. An empty one is refused: it would stand for the phrase of the development keys, which
+/// everybody knows.
+///
+/// # Errors
+/// Names the option: the URI is empty or none.
+pub fn signer(option: &str, uri: &str) -> Result<Signer> {
+    ensure!(
+        !uri.trim().is_empty(),
+        "{option}: there is no key; expected a 12 to 24 word phrase, a 0x seed or a derivation such as //Alice"
+    );
+    Signer::from_uri(uri).with_context(|| option.to_string())
+}
+
+/// The key in the first line of a file.
+///
+/// # Errors
+/// Names option and file: it cannot be read, or holds no key in its first line.
+pub fn signer_in(option: &str, file: &Path) -> Result<Signer> {
+    let text = read_text(option, file, MAX_KEY_FILE_BYTES)?;
+    let first = text.lines().next().unwrap_or_default();
+    signer(
+        &format!("{option}: first line of {}", file.display()),
+        first,
+    )
+}
+
+/// The hot key of a worker's configuration.
+///
+/// # Errors
+/// As [`signer`] and [`signer_in`], for the fields `key` and `key_file`.
+pub fn hot_key(config: &Config) -> Result<Signer> {
+    match (&config.key, &config.key_file) {
+        (Some(uri), _) => signer("`key`", uri),
+        (None, Some(file)) => signer_in("`key_file`", file),
+        (None, None) => bail!("the configuration names no `key_file` (or `key`)"),
     }
 }
 
@@ -59,6 +128,24 @@ impl JsonOption {
             text();
         }
     }
+}
+
+/// The text of a file that an option names, if it has at most `limit` bytes.
+///
+/// # Errors
+/// Names option and file: it cannot be read, is larger, or is no UTF-8.
+pub fn read_text(option: &str, path: &Path, limit: u64) -> Result<String> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
+        .with_context(|| format!("{option}: reading {}", path.display()))?;
+    ensure!(
+        bytes.len() as u64 <= limit,
+        "{option}: {} has more than {limit} bytes, so it is no such file",
+        path.display()
+    );
+    String::from_utf8(bytes)
+        .with_context(|| format!("{option}: {} is no UTF-8 text", path.display()))
 }
 
 /// DOT with up to ten decimals, as planck.
@@ -97,12 +184,15 @@ pub fn format_dot(planck: Balance) -> String {
 
 /// A 32-byte hash, `0x…`.
 pub fn parse_hash(text: &str) -> Result<H256, String> {
-    H256::from_str(text).map_err(|_| format!("'{text}' is no 0x… hash of 32 bytes"))
+    H256::from_str(text)
+        .map_err(|_| format!("'{text}' is no 0x… hash of 32 bytes (64 hexadecimal digits)"))
 }
 
 /// An SS58 address.
 pub fn parse_account(text: &str) -> Result<AccountId32, String> {
-    AccountId32::from_str(text).map_err(|_| format!("'{text}' is no SS58 address"))
+    AccountId32::from_str(text).map_err(|_| {
+        format!("'{text}' is no SS58 address; `chasqui-worker account address` prints a key's")
+    })
 }
 
 /// Token ids, comma-separated.

@@ -1,15 +1,20 @@
 //! `run`: the worker itself.
 
+use super::{funds, options::hot_key};
 use crate::{config::Config, duties::Worker, fault::Fault};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::PathBuf;
+use tokio::signal::unix::{signal, SignalKind};
 use tracing_subscriber::EnvFilter;
 
 /// Run the worker: compute jobs and audit others', as the operator's roles say.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A configuration needs one line at least:\n\n    \
+#[command(
+    after_help = "Ctrl-C and SIGTERM stop it at once, with exit status 0: whatever it still owes is found again at the next start.\n\n\
+    A configuration needs one line at least:\n\n    \
     key_file = \"/etc/chasqui/hot.key\"   # file with the hot key's secret URI\n\n\
-    Everything else has a default: node, genesis, blob_dir, state_dir, device, max_models, parallel, metrics.")]
+    Everything else has a default: node, genesis, blob_dir, state_dir, device, max_models, parallel, metrics."
+)]
 pub struct RunCommand {
     /// The configuration, a TOML file.
     #[arg(long, value_name = "FILE")]
@@ -36,19 +41,34 @@ impl RunCommand {
             log.with_target(false).with_ansi(false).init();
         }
         let config = Config::load(&self.config)?;
+        hot_key(&config).with_context(|| format!("in {}", self.config.display()))?;
         if let Some(fault) = &self.test_fault {
             tracing::warn!(
                 ?fault,
                 "running with a test fault: this worker misbehaves on purpose"
             );
         }
-        let worker = Worker::open(&config, self.test_fault).await?;
+        let work = async {
+            let worker = Worker::open(&config, self.test_fault).await?;
+            tokio::spawn(funds::watch(worker.chain.clone(), worker.signer.account()));
+            worker.run().await
+        };
         tokio::select! {
-            ended = worker.run() => ended,
-            _ = tokio::signal::ctrl_c() => {
-                tracing::info!("stopped; whatever is still owed is found again at the next start");
+            ended = work => ended,
+            stopped = stop_signal() => {
+                tracing::info!("stopped by {}; whatever is still owed is found again at the next start", stopped?);
                 Ok(())
             }
         }
     }
+}
+
+/// Waits until somebody asks the program to stop; the signal's name.
+async fn stop_signal() -> Result<&'static str> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("catching SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("catching SIGTERM")?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    })
 }

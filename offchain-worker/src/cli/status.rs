@@ -1,6 +1,9 @@
 //! `status`: the node, the chain, and with a configuration the worker's operator.
 
-use super::options::{JsonOption, NodeOptions};
+use super::{
+    funds,
+    options::{format_dot, hot_key, JsonOption, NodeOptions},
+};
 use crate::{config::Config, duties, registry};
 use anyhow::Result;
 use serde_json::{json, Value};
@@ -28,6 +31,7 @@ impl StatusCommand {
             None => self.node.connect().await?,
         };
         let head = chain.head().await?;
+        let (mut hot_key_line, mut warnings) = (String::new(), Vec::new());
         let mut status = json!({
             "node": chain.url(),
             "genesis": format!("{:?}", chain.genesis()),
@@ -37,15 +41,25 @@ impl StatusCommand {
             "audits": registry::audit_totals(&head).await?,
         });
         if let Some(config) = &config {
-            let hot_key = config.signer()?.account();
-            status["hotKey"] = json!(hot_key.to_string());
-            if let Some(operator) = duties::operator_of(&head, &hot_key).await? {
+            let account = hot_key(config)?.account();
+            let (free, _) = registry::balance(&head, &account).await?;
+            hot_key_line = format!("{account}, {}", format_dot(free));
+            warnings.extend(funds::warning(&account, free));
+            status["hotKey"] = json!(account.to_string());
+            status["hotKeyFree"] = json!(free.to_string());
+            status["operator"] = Value::Null;
+            if let Some(operator) = duties::operator_of(&head, &account).await? {
                 let owed = duties::find(&head, &operator).await?;
                 status["operator"] = registry::operator_json(&head, &operator)
                     .await?
                     .unwrap_or(Value::Null);
                 status["duties"] = json!(owed.iter().map(|d| format!("{d:?}")).collect::<Vec<_>>());
+            } else {
+                warnings.push(format!(
+                    "no operator has the hot key {account}: run `chasqui-worker operator register`"
+                ));
             }
+            status["warnings"] = json!(warnings);
         }
         self.json.print(&status, || {
             println!("node     {}", chain.url());
@@ -53,15 +67,17 @@ impl StatusCommand {
             println!("block    {}", head.number);
             println!("epoch    {}", status["epoch"]);
             if let Some(operator) = status.get("operator") {
+                let bond = operator["bond"].as_str().and_then(|bond| bond.parse().ok());
+                println!("hot key  {hot_key_line}");
                 println!(
                     "operator {}",
                     operator["account"].as_str().unwrap_or("none")
                 );
-                println!(
-                    "bond     {} planck",
-                    operator["bond"].as_str().unwrap_or("-")
-                );
+                println!("bond     {}", bond.map_or("-".into(), format_dot));
                 println!("duties   {}", status["duties"]);
+            }
+            for warning in &warnings {
+                println!("warning: {warning}");
             }
         });
         Ok(())
