@@ -1,6 +1,9 @@
 //! The network: a node, workers, and the commands of `chasqui-worker` against them.
 
-use crate::process::{free_port, program, tail, Process};
+use crate::{
+    interrupt,
+    process::{free_port, program, tail, tied, Process},
+};
 use anyhow::{bail, Context, Result};
 use serde_json::Value;
 use std::{
@@ -58,15 +61,16 @@ pub struct WorkerHandle {
     extra: Vec<String>,
 }
 
-/// Node, workers, and a folder for everything they write.
+/// Node, workers, and a folder for everything they write. Dropped, it stops the processes and then removes the folder.
 pub struct Network {
     folder: PathBuf,
-    _temporary: Option<tempfile::TempDir>,
     options: NodeOptions,
     rpc_port: u16,
     p2p_port: u16,
     pub node: Process,
     pub workers: Vec<WorkerHandle>,
+    /// Fields are dropped from first to last: while a process still writes, the folder would not go.
+    _temporary: Option<tempfile::TempDir>,
 }
 
 impl Network {
@@ -87,12 +91,12 @@ impl Network {
         let node = spawn_node(&folder, &options, rpc_port, p2p_port)?;
         let mut network = Self {
             folder,
-            _temporary: temporary,
             options,
             rpc_port,
             p2p_port,
             node,
             workers: Vec::new(),
+            _temporary: temporary,
         };
         network.wait_for_block(1, Duration::from_secs(120))?;
         Ok(network)
@@ -114,7 +118,17 @@ impl Network {
 
     /// `kill -9` of the node, and a new one on the same data and ports.
     pub fn restart_node(&mut self) -> Result<()> {
+        self.kill_node();
+        self.start_node()
+    }
+
+    /// `kill -9` of the node.
+    pub fn kill_node(&mut self) {
         self.node.kill();
+    }
+
+    /// A new node on the data and ports of the one that was killed; waits for its first new block.
+    pub fn start_node(&mut self) -> Result<()> {
         self.node = spawn_node(&self.folder, &self.options, self.rpc_port, self.p2p_port)?;
         let before = self.block().unwrap_or(0);
         self.wait_for_block(before + 1, Duration::from_secs(120))
@@ -147,7 +161,7 @@ impl Network {
                     tail(&self.node.output(), 40)
                 );
             }
-            std::thread::sleep(Duration::from_millis(300));
+            interrupt::pause(Duration::from_millis(300))?;
         }
     }
 
@@ -172,7 +186,7 @@ impl Network {
     pub fn worker_raw(&self, arguments: &[&str]) -> Result<(i32, String, String)> {
         let out = tempfile::tempfile()?;
         let err = tempfile::tempfile()?;
-        let mut child = Command::new(program("chasqui-worker")?)
+        let mut child = tied(&mut Command::new(program("chasqui-worker")?))
             .args(arguments)
             .stdin(std::process::Stdio::null())
             .stdout(out.try_clone()?)
@@ -183,9 +197,11 @@ impl Network {
             if let Some(status) = child.try_wait()? {
                 break status.code().unwrap_or(-1);
             }
-            if start.elapsed() > COMMAND_LIMIT {
+            let interrupted = interrupt::check();
+            if interrupted.is_err() || start.elapsed() > COMMAND_LIMIT {
                 let _ = child.kill();
                 let _ = child.wait();
+                interrupted?;
                 bail!(
                     "chasqui-worker {} took more than {COMMAND_LIMIT:?}",
                     arguments.join(" ")
@@ -193,6 +209,8 @@ impl Network {
             }
             std::thread::sleep(Duration::from_millis(20));
         };
+        // A Ctrl-C reaches the command as well: its failure is then not its own.
+        interrupt::check()?;
         Ok((code, read_all(out)?, read_all(err)?))
     }
 
@@ -263,12 +281,12 @@ impl Network {
 
     /// The end of every log, for an error report.
     pub fn logs(&self, lines: usize) -> String {
-        let mut all = format!("--- node\n{}\n", tail(&self.node.output(), lines));
+        let mut all = format!("--- node\n{}\n", tail(&self.node.history(), lines));
         for worker in &self.workers {
             all.push_str(&format!(
                 "--- {}\n{}\n",
                 worker.process.name(),
-                tail(&worker.process.output(), lines)
+                tail(&worker.process.history(), lines)
             ));
         }
         all

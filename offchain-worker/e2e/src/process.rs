@@ -1,8 +1,10 @@
-//! A child process with a log file, killed when dropped.
+//! A child process with a log file, killed when dropped, and by the kernel when this program is killed.
 
+use crate::interrupt;
 use anyhow::{bail, Context, Result};
 use std::{
     fs::File,
+    io::{Read, Seek, SeekFrom},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -14,6 +16,8 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    /// Length of the log when it started: what earlier processes of that name wrote.
+    before: u64,
 }
 
 impl Process {
@@ -24,7 +28,11 @@ impl Process {
             .append(true)
             .open(&log)
             .with_context(|| format!("opening {}", log.display()))?;
-        let child = command
+        let before = out
+            .metadata()
+            .with_context(|| format!("inspecting {}", log.display()))?
+            .len();
+        let child = tied(command)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
@@ -34,6 +42,7 @@ impl Process {
             name: name.to_string(),
             child,
             log,
+            before,
         })
     }
 
@@ -45,9 +54,28 @@ impl Process {
         &self.log
     }
 
-    /// Everything it has printed.
+    /// Everything it has printed, without what earlier processes wrote to the same log.
     pub fn output(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        self.read_log(self.before).unwrap_or_default()
+    }
+
+    /// The whole log, earlier processes included.
+    pub fn history(&self) -> String {
+        self.read_log(0).unwrap_or_default()
+    }
+
+    fn read_log(&self, from: u64) -> std::io::Result<String> {
+        let mut log = File::open(&self.log)?;
+        log.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        log.read_to_end(&mut bytes)?;
+        // A line that is being written may end within a character.
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its exit code, if it has ended.
@@ -86,9 +114,32 @@ impl Process {
                     tail(&self.output(), 30)
                 );
             }
-            std::thread::sleep(Duration::from_millis(100));
+            interrupt::pause(Duration::from_millis(100))?;
         }
     }
+}
+
+/// Has the kernel kill the process of `command` when the thread that starts it is gone: a driver that is itself killed
+/// with `kill -9` leaves nothing behind. So start it from a thread that lives as long as the driver. Linux only;
+/// elsewhere nothing follows a killed driver.
+pub fn tied(command: &mut Command) -> &mut Command {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{getpid, getppid, set_parent_process_death_signal, Signal};
+        use std::os::unix::process::CommandExt;
+        let parent = getpid();
+        let tie = move || {
+            set_parent_process_death_signal(Some(Signal::KILL))?;
+            // The driver may have ended before this line.
+            match getppid() == Some(parent) {
+                true => Ok(()),
+                false => Err(std::io::ErrorKind::BrokenPipe.into()),
+            }
+        };
+        // SAFETY: between fork and exec the closure makes two system calls and neither allocates nor locks.
+        unsafe { command.pre_exec(tie) };
+    }
+    command
 }
 
 impl Drop for Process {
@@ -108,8 +159,15 @@ pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// The folder of the built programs: where the running one lies, or its parent for a test.
+/// A built program: in the folder that `CHASQUI_BIN` names, else where the running one lies, or its parent for a test.
 pub fn program(name: &str) -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("CHASQUI_BIN") {
+        let path = PathBuf::from(folder).join(name);
+        return match path.is_file() {
+            true => Ok(path),
+            false => bail!("CHASQUI_BIN: there is no {}", path.display()),
+        };
+    }
     let mut folder = std::env::current_exe()?;
     while folder.pop() {
         let candidate = folder.join(name);
@@ -123,5 +181,5 @@ pub fn program(name: &str) -> Result<PathBuf> {
             break;
         }
     }
-    bail!("{name} is not built: run `cargo build -p chasqui-node -p chasqui-worker` first")
+    bail!("{name} is not built: run `scripts/demo`, or name the folder that has it by CHASQUI_BIN")
 }

@@ -1,6 +1,9 @@
 //! The acts of the demo, which the tests share: open a market, sell a completion, catch a cheat, pay out.
 
-use crate::network::{Network, Operator};
+use crate::{
+    interrupt,
+    network::{Network, Operator},
+};
 use anyhow::{bail, ensure, Context, Result};
 use serde_json::{json, Value};
 use std::{
@@ -100,13 +103,15 @@ impl Network {
         bond: &str,
     ) -> Result<Value> {
         let tls = self.folder().join(format!("{}.tls", operator.name));
+        let bonded = self.key_file(&operator.name, "key", &operator.key)?;
+        let hot = self.key_file(&operator.name, "hot", &operator.hot_key())?;
         self.call(&[
             "operator",
             "register",
-            "--key",
-            &operator.key,
-            "--hot-key",
-            &operator.hot_key(),
+            "--key-file",
+            &bonded,
+            "--hot-key-file",
+            &hot,
             "--roles",
             &operator.roles,
             "--capacity",
@@ -120,11 +125,24 @@ impl Network {
         ])
     }
 
+    /// A file with a secret URI, as `--key-file` reads it; its path.
+    pub fn key_file(&self, name: &str, extension: &str, key: &str) -> Result<String> {
+        let path = self.folder().join(format!("{name}.{extension}"));
+        std::fs::write(&path, format!("{key}\n"))
+            .with_context(|| format!("writing {}", path.display()))?;
+        Ok(path.display().to_string())
+    }
+
     /// Sends DOT from the root account.
     pub fn fund(&self, key: &str, amount: &str) -> Result<()> {
-        let to = self.address(key)?;
+        self.transfer(ROOT_KEY, key, amount)
+    }
+
+    /// Sends DOT from one key's account to another's.
+    pub fn transfer(&self, from: &str, to: &str, amount: &str) -> Result<()> {
+        let to = self.address(to)?;
         self.call(&[
-            "account", "transfer", "--key", ROOT_KEY, "--to", &to, "--amount", amount,
+            "account", "transfer", "--key", from, "--to", &to, "--amount", amount,
         ])?;
         Ok(())
     }
@@ -167,6 +185,11 @@ impl Network {
 
     /// Submits a job and follows it until it is closed; the report, whatever the outcome.
     pub fn job(&self, root: &str, prompt: &str, extra: &[&str]) -> Result<Value> {
+        self.job_with(root, &[&["--prompt", prompt], extra].concat())
+    }
+
+    /// As [`Network::job`], with the prompt among the arguments.
+    pub fn job_with(&self, root: &str, extra: &[&str]) -> Result<Value> {
         let blobs = self.blobs().display().to_string();
         let url = self.url();
         let mut arguments = vec![
@@ -176,8 +199,6 @@ impl Network {
             CLIENT_KEY,
             "--checkpoint",
             root,
-            "--prompt",
-            prompt,
             "--wait",
             "--blob-dir",
             &blobs,
@@ -189,8 +210,7 @@ impl Network {
         ];
         arguments.extend(extra);
         let (_, out, err) = self.worker_raw(&arguments)?;
-        serde_json::from_str(out.trim())
-            .with_context(|| format!("job submit printed no report:\n{err}\n{out}"))
+        report_of(&out, &err)
     }
 
     /// Submits a job without waiting; its number.
@@ -227,8 +247,7 @@ impl Network {
             &url,
             "--json",
         ])?;
-        serde_json::from_str(out.trim())
-            .with_context(|| format!("job watch printed no report:\n{err}\n{out}"))
+        report_of(&out, &err)
     }
 
     /// Asks again and again until `done`.
@@ -246,7 +265,7 @@ impl Network {
             if start.elapsed() > limit {
                 bail!("not within {limit:?}: {what}\n{}", self.logs(15));
             }
-            std::thread::sleep(Duration::from_millis(500));
+            interrupt::pause(Duration::from_millis(500))?;
         }
     }
 
@@ -266,12 +285,29 @@ impl Network {
     }
 }
 
+/// A closed job's report, as `job submit --wait` and `job watch` print it with `--json`.
+fn report_of(out: &str, err: &str) -> Result<Value> {
+    let report: Value = serde_json::from_str(out.trim())
+        .with_context(|| format!("no report was printed:\n{err}\n{out}"))?;
+    ensure!(
+        report["outcome"].is_string(),
+        "the job did not close: {report}"
+    );
+    Ok(report)
+}
+
 /// One payment of a settled job, as the chain booked it.
 pub fn payouts(report: &Value) -> Result<Value> {
     let fee = events(report, "Rewards", "FeeRecorded")
         .into_iter()
-        .find(|fee| fee["price"] == report["paid"] || same_planck(&fee["price"], &report["paid"]))
+        .find(|fee| fee["subject"]["Job"] == report["job"])
         .context("no fee was booked for the job")?;
+    ensure!(
+        same_planck(&fee["price"], &report["paid"]),
+        "{} planck were paid and {} booked",
+        report["paid"],
+        fee["price"]
+    );
     let part = |name: &str| planck(&fee[name]);
     Ok(json!({
         "price": part("price")?.to_string(),

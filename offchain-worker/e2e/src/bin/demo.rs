@@ -2,6 +2,7 @@
 
 use anyhow::{bail, ensure, Context, Result};
 use chasqui_e2e::{
+    interrupt,
     scenes::{self, check_payouts, events, payouts, planck, CLIENT_KEY},
     Network, NodeOptions, Operator,
 };
@@ -15,6 +16,10 @@ use std::{
 
 /// Plays the life of a job on a network of this machine: a node, two compute workers, three validators; then three
 /// cheats, each caught, slashed, and its client refunded.
+///
+/// Ctrl-C and SIGTERM stop every process that it started and remove the folder they wrote to. CHASQUI_BIN names the
+/// folder of chasqui-node and chasqui-worker, where they do not lie beside this program; CHASQUI_E2E_DIR one to write to
+/// that is kept.
 #[derive(Parser)]
 struct Demo {
     /// Stop everything and exit after the last act. Without it the network keeps running.
@@ -46,12 +51,20 @@ const CHEAT_CAPACITY: u32 = 3_000;
 const CHEAT_BOND: &str = "3000";
 
 fn main() -> ExitCode {
-    match play(&Demo::parse(), Instant::now()) {
+    let demo = Demo::parse();
+    match interrupt::watch().and_then(|()| play(&demo, Instant::now())) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("demo: {error:#}");
-            ExitCode::FAILURE
-        }
+        // Whatever failed on the way out failed because of it.
+        Err(error) => match interrupt::came() {
+            Some(interrupted) => {
+                eprintln!("demo: {interrupted}; all processes stopped");
+                ExitCode::from(interrupted.status())
+            }
+            None => {
+                eprintln!("demo: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
@@ -85,7 +98,7 @@ fn play(demo: &Demo, start: Instant) -> Result<()> {
             network.url()
         ));
         loop {
-            std::thread::sleep(Duration::from_millis(500));
+            interrupt::pause(Duration::from_millis(500))?;
             if let Some(code) = network.node.ended() {
                 bail!("the node ended with code {code}");
             }

@@ -28,6 +28,8 @@ fn refused(network: &Network, root: &str, extra: &[&str], expected: &str) -> Res
         err.contains(expected),
         "the error does not say '{expected}': {err}"
     );
+    let object: serde_json::Value = serde_json::from_str(out.trim())?;
+    ensure!(object["error"].is_string(), "{out}");
     let after = network.balance(&client)?;
     ensure!(after.1 == before.1, "something is on hold");
     ensure!(
@@ -84,8 +86,31 @@ pub fn price_below_cost(market: &mut Market) -> Result<()> {
 }
 
 pub fn oversized_prompt(market: &mut Market) -> Result<()> {
+    let (network, root) = (&market.network, &market.root);
+    let blobs = network.blobs().display().to_string();
     let long = "word ".repeat(1_700);
-    refused(&market.network, &market.root, &["--prompt", &long], "8192")
+    // GIVEN prompts that fit on chain, but not into the model's context WHEN they are sent THEN the chain refuses them
+    refused(
+        network,
+        root,
+        &["--prompt", &long[..8_000]],
+        "ContextExceeded",
+    )?;
+    let ids = "7,".repeat(600);
+    refused(network, root, &["--ids", &ids], "ContextExceeded")?;
+    // AND those that would have to go as a blob are refused before anything is stored
+    let arguments = ["--prompt", &long, "--blob-dir", &blobs];
+    refused(network, root, &arguments, "context holds 512")?;
+    let ids = "7,".repeat(2_049);
+    refused(
+        network,
+        root,
+        &["--ids", &ids, "--blob-dir", &blobs],
+        "2049 tokens",
+    )?;
+    let ids = "1279,1280";
+    let arguments = ["--ids", ids, "--as-blob", "--blob-dir", &blobs];
+    refused(network, root, &arguments, "vocabulary has 1280")
 }
 
 pub fn no_funds(market: &mut Market) -> Result<()> {
@@ -105,6 +130,10 @@ pub fn no_funds(market: &mut Market) -> Result<()> {
         "--json",
     ])?;
     ensure!(code != 0 && err.contains("not accepted"), "{err}");
+    // AND which account it is, and what to do
+    let address = network.address("//Nobody//knows")?;
+    let remedy = format!("account transfer --to {address}");
+    ensure!(err.contains(&remedy), "{err}");
     Ok(())
 }
 
@@ -123,9 +152,14 @@ pub fn forged_receipt(market: &mut Market) -> Result<()> {
     let price = receipt["price"].as_str().context("no price")?.to_string();
     receipt["price"] = serde_json::json!(format!("{price}0"));
     std::fs::write(&path, receipt.to_string())?;
-    let (code, _, err) = market
+    let (code, out, err) = market
         .network
         .worker_raw(&["receipt", "verify", &file, "--json"])?;
     ensure!(code != 0 && err.contains("price"), "{err}");
+    let found: serde_json::Value = serde_json::from_str(out.trim())?;
+    ensure!(
+        found["valid"] == false && found["reason"].is_string(),
+        "{found}"
+    );
     Ok(())
 }

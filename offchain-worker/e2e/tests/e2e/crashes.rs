@@ -2,7 +2,7 @@
 
 use crate::{false_alarm::worker_of, Market};
 use anyhow::{bail, ensure, Context, Result};
-use chasqui_e2e::scenes::events;
+use chasqui_e2e::{interrupt, scenes::events};
 use std::time::{Duration, Instant};
 
 /// Waits until one of the workers has ended by itself (its test fault), and says which.
@@ -15,7 +15,7 @@ fn wait_for_crash(market: &mut Market, names: &[&str]) -> Result<usize> {
                 return Ok(index);
             }
         }
-        std::thread::sleep(Duration::from_millis(100));
+        interrupt::pause(Duration::from_millis(100))?;
     }
     bail!("none of {names:?} crashed")
 }
@@ -145,7 +145,7 @@ fn kill_at(market: &mut Market, who: &[&str], moment: u64) -> Result<()> {
         "The road",
         &["--max-tokens", "16", "--premium"],
     )?;
-    std::thread::sleep(Duration::from_secs(moment));
+    interrupt::pause(Duration::from_secs(moment))?;
     // WHEN they are killed, and started again
     if who.is_empty() {
         market.network.restart_node()?;

@@ -5,15 +5,17 @@
 //! the end, also after a failure.
 
 mod bad_input;
+mod blob_prompts;
 mod cheats;
 mod crashes;
 mod false_alarm;
+mod funds;
 mod honest_job;
 mod leaving;
 mod node_trouble;
 
 use anyhow::{Context, Result};
-use chasqui_e2e::{scenes, Network, NodeOptions};
+use chasqui_e2e::{interrupt, scenes, Network, NodeOptions};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::{
     process::ExitCode,
@@ -41,6 +43,18 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     (
         "honest_job::the_same_seed_gives_the_same_text",
         honest_job::is_reproducible,
+    ),
+    (
+        "blob_prompts::a_job_with_one_is_computed_audited_and_paid",
+        blob_prompts::is_paid,
+    ),
+    (
+        "blob_prompts::one_that_nobody_finds_costs_no_more_than_the_base_fee",
+        blob_prompts::unreachable,
+    ),
+    (
+        "blob_prompts::one_that_no_model_reads_is_refused_unstored",
+        blob_prompts::too_long,
     ),
     (
         "bad_input::an_unknown_checkpoint_is_refused",
@@ -71,8 +85,16 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
         node_trouble::unreachable,
     ),
     (
+        "node_trouble::workers_wait_for_a_node_that_comes_late",
+        node_trouble::late,
+    ),
+    (
         "node_trouble::another_genesis_is_refused",
         node_trouble::other_genesis,
+    ),
+    (
+        "funds::a_hot_key_without_any_is_named_and_goes_on_once_funded",
+        funds::are_missed,
     ),
     (
         "leaving::a_bond_stays_while_it_can_be_slashed",
@@ -111,6 +133,10 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
+    if let Err(error) = interrupt::watch() {
+        eprintln!("{error:#}");
+        return ExitCode::FAILURE;
+    }
     let market: Arc<Mutex<Option<Market>>> = Arc::default();
     let trials = BEHAVIOURS
         .iter()
@@ -126,6 +152,8 @@ fn main() -> ExitCode {
 }
 
 fn run(market: &Mutex<Option<Market>>, behaviour: Behaviour) -> Result<(), Failed> {
+    // Once somebody pressed Ctrl-C, what is left of the list fails at once, and the network is stopped.
+    interrupt::check().map_err(|error| Failed::from(error.to_string()))?;
     let mut held = market.lock().unwrap_or_else(|e| e.into_inner());
     let outcome = open(&mut held).and_then(|market| {
         behaviour(market).with_context(|| format!("logs:\n{}", market.network.logs(25)))

@@ -1,6 +1,6 @@
-//! A node that is not there, or is another chain's.
+//! A node that is not there, comes late, or is another chain's.
 
-use crate::Market;
+use crate::{false_alarm::worker_of, Market};
 use anyhow::{ensure, Result};
 use chasqui_e2e::{process::free_port, Operator, Process};
 use std::{process::Command, time::Duration};
@@ -12,6 +12,44 @@ pub fn unreachable(market: &mut Market) -> Result<()> {
     ensure!(
         code != 0 && err.contains(&url) && err.contains("chasqui-node"),
         "{err}"
+    );
+    Ok(())
+}
+
+pub fn late(market: &mut Market) -> Result<()> {
+    // GIVEN a node that is down, and workers that are started all the same
+    let url = market.network.url();
+    let names = ["bob", "charlie", "dave"];
+    for name in names {
+        let index = worker_of(market, name)?;
+        market.network.kill_worker(index);
+    }
+    market.network.kill_node();
+    for name in names {
+        let index = worker_of(market, name)?;
+        market.network.restart_worker(index, Some(&[]))?;
+        let process = &mut market.network.workers[index].process;
+        process.wait_for_output("waiting for the node", Duration::from_secs(60))?;
+        ensure!(process.output().contains(&url), "{}", process.output());
+    }
+    // WHEN the node comes
+    market.network.start_node()?;
+    for name in names {
+        let index = worker_of(market, name)?;
+        let process = &mut market.network.workers[index].process;
+        process.wait_for_output("worker started", Duration::from_secs(60))?;
+    }
+    // THEN they do their duties, as do those that lost it meanwhile: a job is computed and audited
+    let report = market.network.job(
+        &market.root,
+        "The valley",
+        &["--max-tokens", "8", "--premium"],
+    )?;
+    ensure!(
+        report["outcome"] == "settled" && report["audited"] == true,
+        "{} {}",
+        report["outcome"],
+        report["reason"]
     );
     Ok(())
 }
