@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`config`], [`weights`], [`tokenizer`] | the three parts of a model folder |
 //! | [`model`], [`cache`] | the decoder as burn modules, for training and inference |
+//! | [`cpu`] | kernels for inference on the CPU over stored precision |
 //! | [`generate`] | [`Engine`]: generate, score, replay |
 //! | [`sampling`] | logits to token, and how far a claimed token is from honest |
 //! | [`fingerprint`] | hidden states condensed into integers that an auditor recomputes |
@@ -17,6 +18,7 @@
 
 pub mod cache;
 pub mod config;
+pub mod cpu;
 pub mod device;
 pub mod error;
 pub mod fingerprint;
