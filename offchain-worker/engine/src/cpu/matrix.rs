@@ -173,15 +173,15 @@ impl fmt::Display for Precision {
     }
 }
 
-/// Rows of int8 blocks. A row is its scales, then its integers, then padding, so that a kernel
-/// reads one stream: `[f32; scales]`, `[i8; blocks * 32]`.
+/// Rows of int8 blocks. A row is padding, its scales from the last block to the first, then its
+/// integers, so that a kernel reads one stream and addresses both from one pointer.
 #[derive(Clone)]
 pub(crate) struct Int8Rows {
     lines: Vec<Line>,
     /// Bytes from one row to the next.
-    pub(crate) stride: usize,
+    stride: usize,
     /// Bytes from the start of a row to its integers.
-    pub(crate) quants: usize,
+    quants: usize,
 }
 
 /// Aligned so that no 16 integers lie on two cache lines.
@@ -201,15 +201,21 @@ impl Int8Rows {
         }
     }
 
-    /// Start of the first row.
-    pub(crate) fn as_ptr(&self) -> *const u8 {
-        self.lines.as_ptr().cast()
+    /// The first row's integers. Its scale of block b lies `4 * (b + 1)` bytes before.
+    pub(crate) fn integers(&self) -> *const i8 {
+        self.lines.as_ptr().cast::<i8>().wrapping_add(self.quants)
+    }
+
+    /// Bytes from one row to the next.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
     }
 
     fn row(&self, row: usize) -> &[u8] {
         // SAFETY: `Line` is plain bytes without padding.
-        let bytes =
-            unsafe { std::slice::from_raw_parts(self.as_ptr(), size_of_val(&self.lines[..])) };
+        let bytes = unsafe {
+            std::slice::from_raw_parts(self.lines.as_ptr().cast(), size_of_val(&self.lines[..]))
+        };
         &bytes[row * self.stride..][..self.stride]
     }
 
@@ -223,7 +229,7 @@ impl Int8Rows {
 
     fn block(&self, row: usize, block: usize) -> (f32, &[u8]) {
         let row = self.row(row);
-        let scale = &row[block * 4..][..4];
+        let scale = &row[self.quants - (block + 1) * 4..][..4];
         let scale = f32::from_ne_bytes([scale[0], scale[1], scale[2], scale[3]]);
         (scale, &row[self.quants + block * BLOCK..][..BLOCK])
     }
@@ -233,7 +239,7 @@ impl Int8Rows {
         let row = self.row_mut(row);
         for (b, block) in values.chunks(BLOCK).enumerate() {
             let scale = block_scale(block);
-            row[b * 4..][..4].copy_from_slice(&scale.to_ne_bytes());
+            row[quants - (b + 1) * 4..][..4].copy_from_slice(&scale.to_ne_bytes());
             if scale == 0.0 {
                 continue; // all zero already
             }

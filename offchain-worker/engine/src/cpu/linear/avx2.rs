@@ -3,8 +3,8 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::rows::{Bf16Row, F16Row, F32Row, Int8Row};
-use super::{strip, Isa, Job, Row};
+use super::rows::{Bf16Row, F16Row, F32Row, Int8Row, Row};
+use super::strip::{strip_of, Isa, Lanes, Operands, Strip};
 use crate::cpu::LANES;
 
 pub(super) enum Avx2 {}
@@ -141,7 +141,7 @@ fn fold_4(a: [__m128; 4]) -> __m128 {
 /// Sums of `M * N` accumulators, `acc[m][n]` into `out[n][m]`.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn fold_tile<const M: usize, const N: usize>(acc: &[[[__m256; 2]; N]; M], out: &mut [[f32; M]; N]) {
+fn fold_tile<const M: usize, const N: usize>(acc: [[[__m256; 2]; N]; M], out: &mut [[f32; M]; N]) {
     let out = out.as_flattened_mut();
     for i in (0..M * N).step_by(4) {
         let sums = fold_4(std::array::from_fn(|j| {
@@ -157,112 +157,153 @@ fn fold_tile<const M: usize, const N: usize>(acc: &[[[__m256; 2]; N]; M], out: &
     }
 }
 
-#[inline]
+/// See [`Isa::tile`]. One function, in which nothing takes the address of the accumulators and no
+/// arithmetic in the loop can panic: the compiler then keeps them in registers.
 #[target_feature(enable = "avx2,fma,f16c")]
-#[allow(clippy::needless_range_loop)] // three arrays share each index
-unsafe fn tile<W: Load, const M: usize, const N: usize>(
-    w: [W; M],
-    x: [*const f32; N],
-    k: usize,
+#[allow(clippy::needless_range_loop)] // arrays share each index
+unsafe fn tile<W: Row, const M: usize, const N: usize>(
+    operands: Operands<W, M, N>,
+    lanes: Option<&mut [[Lanes; N]; M]>,
     out: &mut [[f32; M]; N],
 ) {
+    let Operands {
+        w,
+        x,
+        cols,
+        stage,
+        ahead,
+    } = operands;
     let mut acc = [[[_mm256_setzero_ps(); 2]; N]; M];
-    let whole = k - k % LANES;
-    // SAFETY: rows and x have `k` columns by the contract of `Isa::tile`.
-    unsafe {
-        let mut at = 0;
-        while at < whole {
+    if let (Some(lanes), false) = (&lanes, stage.first) {
+        for m in 0..M {
+            for n in 0..N {
+                let from = lanes[m][n].0.as_ptr();
+                // SAFETY: 16 singles.
+                acc[m][n][0] = unsafe { _mm256_load_ps(from) };
+                acc[m][n][1] = unsafe { _mm256_load_ps(from.wrapping_add(HALF)) };
+            }
+        }
+    }
+    let mut at = cols.start;
+    let end = cols.end - (cols.end - cols.start) % LANES;
+    while at < end {
+        for m in 0..M {
+            w[m].prefetch(at, ahead);
+        }
+        let line = at.wrapping_add(W::LINE).min(end);
+        while at < line {
             for half in 0..2 {
-                let at = at + half * HALF;
-                let xs: [__m256; N] = std::array::from_fn(|n| F32Row(x[n]).load(at));
+                let at = at.wrapping_add(half * HALF);
+                let mut xs = [_mm256_setzero_ps(); N];
+                for n in 0..N {
+                    // SAFETY: in range by the contract, as all below.
+                    xs[n] = unsafe { Load::load(F32Row(x[n]), at) };
+                }
                 for m in 0..M {
-                    let w = w[m].load(at);
+                    let w = unsafe { Load::load(w[m], at) };
                     for n in 0..N {
                         acc[m][n][half] = _mm256_fmadd_ps(w, xs[n], acc[m][n][half]);
                     }
                 }
             }
-            at += LANES;
+            at = at.wrapping_add(LANES);
         }
-        for half in 0..2 {
-            let at = whole + half * HALF;
-            if at >= k {
-                break;
-            }
-            let left = (k - at).min(HALF);
-            let mask = _mm256_castsi256_ps(mask_of(left));
-            for m in 0..M {
-                let w = if left < HALF {
-                    w[m].load_some(at, left)
-                } else {
-                    w[m].load(at)
-                };
-                for n in 0..N {
-                    let x = F32Row(x[n]);
-                    let x = if left < HALF {
-                        x.load_some(at, left)
-                    } else {
-                        x.load(at)
-                    };
-                    let sum = _mm256_fmadd_ps(w, x, acc[m][n][half]);
-                    acc[m][n][half] = _mm256_blendv_ps(acc[m][n][half], sum, mask);
-                }
+    }
+    for half in 0..2 {
+        let at = end + half * HALF;
+        if at >= cols.end {
+            break;
+        }
+        // Accumulators out of the mask stay as they are.
+        let left = (cols.end - at).min(HALF);
+        let mask = _mm256_castsi256_ps(mask_of(left));
+        for m in 0..M {
+            let w = unsafe { load_up_to(w[m], at, left) };
+            for n in 0..N {
+                let x = unsafe { load_up_to(F32Row(x[n]), at, left) };
+                let sum = _mm256_fmadd_ps(w, x, acc[m][n][half]);
+                acc[m][n][half] = _mm256_blendv_ps(acc[m][n][half], sum, mask);
             }
         }
     }
-    fold_tile(&acc, out);
+    match lanes {
+        Some(lanes) if !stage.last => {
+            for m in 0..M {
+                for n in 0..N {
+                    let to = lanes[m][n].0.as_mut_ptr();
+                    // SAFETY: 16 singles.
+                    unsafe { _mm256_store_ps(to, acc[m][n][0]) };
+                    unsafe { _mm256_store_ps(to.wrapping_add(HALF), acc[m][n][1]) };
+                }
+            }
+        }
+        _ => fold_tile(acc, out),
+    }
+}
+
+/// The first `n <= 8` columns from `at` on.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn load_up_to<W: Load>(row: W, at: usize, n: usize) -> __m256 {
+    // SAFETY: the same contract.
+    unsafe {
+        if n < HALF {
+            row.load_some(at, n)
+        } else {
+            row.load(at)
+        }
+    }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn widen<W: Load>(w: W, k: usize, out: *mut f32) {
-    let whole = k - k % HALF;
-    // SAFETY: both have `k` columns by the contract of `Isa::widen`.
+unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
+    let Range { start, end } = cols;
+    let whole = end - (end - start) % HALF;
+    // SAFETY: the same contract.
     unsafe {
-        let mut at = 0;
+        let mut at = start;
         while at < whole {
-            _mm256_storeu_ps(out.wrapping_add(at), w.load(at));
+            _mm256_storeu_ps(out.wrapping_add(at - start), Load::load(w, at));
             at += HALF;
         }
-        if whole < k {
-            let values = w.load_some(whole, k - whole);
-            _mm256_maskstore_ps(out.wrapping_add(whole), mask_of(k - whole), values);
+        if whole < end {
+            let values = Load::load_some(w, whole, end - whole);
+            _mm256_maskstore_ps(
+                out.wrapping_add(whole - start),
+                mask_of(end - whole),
+                values,
+            );
         }
     }
 }
 
 impl Isa for Avx2 {
     const TILE_ROWS: usize = 3;
+    const DIRECT_ROWS: usize = 3;
 
     unsafe fn tile<W: Row, const M: usize, const N: usize>(
-        w: [W; M],
-        x: [*const f32; N],
-        k: usize,
+        operands: Operands<W, M, N>,
+        lanes: Option<&mut [[Lanes; N]; M]>,
         out: &mut [[f32; M]; N],
     ) {
-        // SAFETY: the same contract; this type is only used where the processor has AVX2.
-        unsafe { tile(w, x, k, out) }
+        // SAFETY: the same contract; this type is only used where the processor has the level.
+        unsafe { tile(operands, lanes, out) }
     }
 
-    unsafe fn widen<W: Row>(w: W, k: usize, out: *mut f32) {
+    unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
         // SAFETY: as above.
-        unsafe { widen(w, k, out) }
+        unsafe { widen(w, cols, out) }
     }
 
     // 16 registers: 2 * M * N accumulators, N of x, one of W.
-    unsafe fn strip<W: Row>(
-        job: &Job,
-        row: impl Fn(usize) -> W,
-        outs: Range<usize>,
-        at: usize,
-        n: usize,
-    ) {
+    unsafe fn strip<W: Row>(strip: Strip<'_, W>, lanes: &mut [Lanes]) {
         // SAFETY: the same contract.
         unsafe {
-            match n {
-                1 => strip::<Self, W, 4, 1>(job, row, outs, at),
-                2 => strip::<Self, W, 2, 2>(job, row, outs, at),
-                3 => strip::<Self, W, 2, 3>(job, row, outs, at),
-                _ => unreachable!("a tile of {n} rows"),
+            match strip.rows.len() {
+                1 => strip_of::<Self, W, 4, 1>(strip, lanes),
+                2 => strip_of::<Self, W, 2, 2>(strip, lanes),
+                3 => strip_of::<Self, W, 2, 3>(strip, lanes),
+                n => unreachable!("a tile of {n} rows of x"),
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::rows::{Bf16Row, F16Row, F32Row, Int8Row};
-use super::{strip, Isa, Job, Row};
+use super::rows::{Bf16Row, F16Row, F32Row, Int8Row, Row};
+use super::strip::{strip_of, Isa, Lanes, Operands, Strip};
 use crate::cpu::LANES;
 
 pub(super) enum Avx512 {}
@@ -154,11 +154,11 @@ fn fold_8(a: [__m512; 8]) -> __m512 {
     _mm512_permutexvar_ps(order, sums)
 }
 
-/// Sums of `M * N` accumulators, `acc[m][n]` into `out[n][m]`.
+/// Sums of `M * N <= 32` accumulators, `acc[m][n]` into `out[n][m]`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn fold_tile<const M: usize, const N: usize>(acc: &[[__m512; N]; M], out: &mut [[f32; M]; N]) {
-    let out = out.as_flattened_mut();
+fn fold_tile<const M: usize, const N: usize>(acc: [[__m512; N]; M], out: &mut [[f32; M]; N]) {
+    let out = out.as_flattened_mut().as_mut_ptr();
     let at = |i: usize| {
         if i < M * N {
             acc[i % M][i / M]
@@ -166,19 +166,30 @@ fn fold_tile<const M: usize, const N: usize>(acc: &[[__m512; N]; M], out: &mut [
             _mm512_setzero_ps()
         }
     };
-    let mut i = 0;
-    while i < M * N {
-        let left = M * N - i;
-        let (sums, n) = if left > 8 {
-            (fold_16(std::array::from_fn(|j| at(i + j))), left.min(16))
-        } else {
-            (fold_8(std::array::from_fn(|j| at(i + j))), left)
+    macro_rules! part {
+        ($fold:ident $from:literal: $($i:literal)*) => {
+            if M * N > $from {
+                let mask = mask_of((M * N - $from).min(16));
+                // SAFETY: only as many lanes as there are sums left are written.
+                unsafe {
+                    _mm512_mask_storeu_ps(
+                        out.wrapping_add($from),
+                        mask,
+                        $fold([$(at($from + $i)),*]),
+                    );
+                }
+            }
         };
-        // SAFETY: only the first `n` lanes are written.
-        unsafe {
-            _mm512_mask_storeu_ps(out.as_mut_ptr().wrapping_add(i), mask_of(n), sums);
-        }
-        i += n;
+    }
+    if M * N > 8 {
+        part!(fold_16 0: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    } else {
+        part!(fold_8 0: 0 1 2 3 4 5 6 7);
+    }
+    if M * N > 24 {
+        part!(fold_16 16: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    } else {
+        part!(fold_8 16: 0 1 2 3 4 5 6 7);
     }
 }
 
@@ -188,97 +199,142 @@ fn mask_of(n: usize) -> __mmask16 {
     ((1u32 << n) - 1) as __mmask16
 }
 
-#[inline]
+/// See [`Isa::tile`]. One function, in which nothing takes the address of the accumulators and no
+/// arithmetic in the loop can panic: the compiler then keeps them in registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-#[allow(clippy::needless_range_loop)] // three arrays share each index
-unsafe fn tile<W: Load, const M: usize, const N: usize>(
-    w: [W; M],
-    x: [*const f32; N],
-    k: usize,
+#[allow(clippy::needless_range_loop)] // arrays share each index
+unsafe fn tile<W: Row, const M: usize, const N: usize>(
+    operands: Operands<W, M, N>,
+    lanes: Option<&mut [[Lanes; N]; M]>,
     out: &mut [[f32; M]; N],
 ) {
+    let Operands {
+        w,
+        x,
+        cols,
+        stage,
+        ahead,
+    } = operands;
     let mut acc = [[_mm512_setzero_ps(); N]; M];
-    let whole = k - k % LANES;
-    // SAFETY: rows and x have `k` columns by the contract of `Isa::tile`.
-    unsafe {
-        let mut at = 0;
-        while at < whole {
-            let xs: [__m512; N] = std::array::from_fn(|n| F32Row(x[n]).load(at));
-            for m in 0..M {
-                let w = w[m].load(at);
-                for n in 0..N {
-                    acc[m][n] = _mm512_fmadd_ps(w, xs[n], acc[m][n]);
-                }
-            }
-            at += LANES;
-        }
-        if whole < k {
-            let mask = mask_of(k - whole);
-            let xs: [__m512; N] = std::array::from_fn(|n| F32Row(x[n]).load_some(whole, mask));
-            for m in 0..M {
-                let w = w[m].load_some(whole, mask);
-                for n in 0..N {
-                    acc[m][n] = _mm512_mask3_fmadd_ps(w, xs[n], acc[m][n], mask);
-                }
+    if let (Some(lanes), false) = (&lanes, stage.first) {
+        for m in 0..M {
+            for n in 0..N {
+                // SAFETY: 16 singles.
+                acc[m][n] = unsafe { _mm512_load_ps(lanes[m][n].0.as_ptr()) };
             }
         }
     }
-    fold_tile(&acc, out);
+    let mut at = cols.start;
+    let end = cols.end - (cols.end - cols.start) % LANES;
+    while at < end {
+        for m in 0..M {
+            w[m].prefetch(at, ahead);
+        }
+        let line = at.wrapping_add(W::LINE).min(end);
+        while at < line {
+            // The shorter side waits in registers, the longer passes through one.
+            if M < N {
+                let mut ws = [_mm512_setzero_ps(); M];
+                for m in 0..M {
+                    // SAFETY: in range by the contract, as all below.
+                    ws[m] = unsafe { Load::load(w[m], at) };
+                }
+                for n in 0..N {
+                    let x = unsafe { Load::load(F32Row(x[n]), at) };
+                    for m in 0..M {
+                        acc[m][n] = _mm512_fmadd_ps(ws[m], x, acc[m][n]);
+                    }
+                }
+            } else {
+                let mut xs = [_mm512_setzero_ps(); N];
+                for n in 0..N {
+                    xs[n] = unsafe { Load::load(F32Row(x[n]), at) };
+                }
+                for m in 0..M {
+                    let w = unsafe { Load::load(w[m], at) };
+                    for n in 0..N {
+                        acc[m][n] = _mm512_fmadd_ps(w, xs[n], acc[m][n]);
+                    }
+                }
+            }
+            at = at.wrapping_add(LANES);
+        }
+    }
+    if end < cols.end {
+        // Accumulators out of the mask stay as they are.
+        let mask = mask_of(cols.end - end);
+        for m in 0..M {
+            let w = unsafe { Load::load_some(w[m], end, mask) };
+            for n in 0..N {
+                let x = unsafe { Load::load_some(F32Row(x[n]), end, mask) };
+                acc[m][n] = _mm512_mask3_fmadd_ps(w, x, acc[m][n], mask);
+            }
+        }
+    }
+    match lanes {
+        Some(lanes) if !stage.last => {
+            for m in 0..M {
+                for n in 0..N {
+                    // SAFETY: 16 singles.
+                    unsafe { _mm512_store_ps(lanes[m][n].0.as_mut_ptr(), acc[m][n]) };
+                }
+            }
+        }
+        _ => fold_tile(acc, out),
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn widen<W: Load>(w: W, k: usize, out: *mut f32) {
-    let whole = k - k % LANES;
-    // SAFETY: both have `k` columns by the contract of `Isa::widen`.
+unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
+    let Range { start, end } = cols;
+    let whole = end - (end - start) % LANES;
+    // SAFETY: the same contract.
     unsafe {
-        let mut at = 0;
+        let mut at = start;
         while at < whole {
-            _mm512_storeu_ps(out.wrapping_add(at), w.load(at));
+            _mm512_storeu_ps(out.wrapping_add(at - start), Load::load(w, at));
             at += LANES;
         }
-        if whole < k {
-            let mask = mask_of(k - whole);
-            _mm512_mask_storeu_ps(out.wrapping_add(whole), mask, w.load_some(whole, mask));
+        if whole < end {
+            let mask = mask_of(end - whole);
+            let values = Load::load_some(w, whole, mask);
+            _mm512_mask_storeu_ps(out.wrapping_add(whole - start), mask, values);
         }
     }
 }
 
 impl Isa for Avx512 {
     const TILE_ROWS: usize = 6;
+    const DIRECT_ROWS: usize = 8;
 
     unsafe fn tile<W: Row, const M: usize, const N: usize>(
-        w: [W; M],
-        x: [*const f32; N],
-        k: usize,
+        operands: Operands<W, M, N>,
+        lanes: Option<&mut [[Lanes; N]; M]>,
         out: &mut [[f32; M]; N],
     ) {
-        // SAFETY: the same contract; this type is only used where the processor has AVX-512.
-        unsafe { tile(w, x, k, out) }
+        // SAFETY: the same contract; this type is only used where the processor has the level.
+        unsafe { tile(operands, lanes, out) }
     }
 
-    unsafe fn widen<W: Row>(w: W, k: usize, out: *mut f32) {
+    unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
         // SAFETY: as above.
-        unsafe { widen(w, k, out) }
+        unsafe { widen(w, cols, out) }
     }
 
     // 32 registers: M * N accumulators, N of x, one of W.
-    unsafe fn strip<W: Row>(
-        job: &Job,
-        row: impl Fn(usize) -> W,
-        outs: Range<usize>,
-        at: usize,
-        n: usize,
-    ) {
+    unsafe fn strip<W: Row>(strip: Strip<'_, W>, lanes: &mut [Lanes]) {
         // SAFETY: the same contract.
         unsafe {
-            match n {
-                1 => strip::<Self, W, 8, 1>(job, row, outs, at),
-                2 => strip::<Self, W, 8, 2>(job, row, outs, at),
-                3 => strip::<Self, W, 8, 3>(job, row, outs, at),
-                4 => strip::<Self, W, 4, 4>(job, row, outs, at),
-                5 => strip::<Self, W, 4, 5>(job, row, outs, at),
-                6 => strip::<Self, W, 4, 6>(job, row, outs, at),
-                _ => unreachable!("a tile of {n} rows"),
+            match strip.rows.len() {
+                1 => strip_of::<Self, W, 8, 1>(strip, lanes),
+                2 => strip_of::<Self, W, 8, 2>(strip, lanes),
+                3 => strip_of::<Self, W, 6, 3>(strip, lanes),
+                4 => strip_of::<Self, W, 4, 4>(strip, lanes),
+                5 => strip_of::<Self, W, 4, 5>(strip, lanes),
+                6 => strip_of::<Self, W, 4, 6>(strip, lanes),
+                7 => strip_of::<Self, W, 3, 7>(strip, lanes),
+                8 => strip_of::<Self, W, 3, 8>(strip, lanes),
+                n => unreachable!("a tile of {n} rows of x"),
             }
         }
     }

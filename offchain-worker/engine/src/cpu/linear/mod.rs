@@ -12,6 +12,7 @@ use std::ops::Range;
 use super::matrix::{Matrix, Weights};
 use super::pool::Pool;
 use super::simd::SimdLevel;
+use super::LANES;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -19,21 +20,23 @@ mod avx2;
 mod avx512;
 mod portable;
 mod rows;
+mod strip;
 
-use rows::{Bf16Row, F16Row, F32Row, Int8Row, Row};
+use rows::{bf16_rows, f16_rows, f32_rows, int8_rows, F32Row, Row, Rows};
+use strip::{converted, direct, part, Isa, Lanes};
 
 /// Rows of x up to which weights are converted in registers.
 const DIRECT_ROWS: usize = 8;
-/// Rows of W that are converted together; a multiple of every tile's.
-const PANEL_OUTS: usize = 8;
-/// Rows of W that a thread claims at a time: with few rows of x, a multiple of every tile's ...
-const DIRECT_UNIT: usize = 8;
-/// ... but at least so many bytes of them ...
+/// Rows of W in an item with few rows of x, a multiple of every tile's.
+const DIRECT_UNIT: usize = 24;
+/// Bytes of weights that a thread claims at a time, at least.
 const DIRECT_BYTES: usize = 32 << 10;
-/// ... and with many rows of x.
+/// Rows of W in an item with many rows of x, at most.
 const PANEL_UNIT: usize = 64;
 /// Bytes of x in a panel, about half a second-level cache.
 const PANEL_BYTES: usize = 512 << 10;
+/// Elements of x that a thread copies at a time, at least.
+const COPY_ITEM: usize = 16 << 10;
 /// Multiply-adds below which a region is not worth another thread.
 const INLINE_WORK: usize = 16 << 10;
 
@@ -57,60 +60,89 @@ pub struct Output<'a> {
 /// If the lengths of x, y and bias do not fit the matrices, or the processor lacks `level`.
 pub fn linear(pool: &Pool, level: SimdLevel, x: &[f32], rows: usize, outputs: &mut [Output<'_>]) {
     level.assert_supported();
-    let jobs: Vec<(Job, &Weights)> = outputs
-        .iter_mut()
-        .map(|output| (Job::new(x, rows, output), &output.matrix.weights))
-        .collect();
-    if rows == 0 {
+    for output in outputs.iter() {
+        let (outs, k) = (output.matrix.rows(), output.matrix.cols());
+        assert_eq!(
+            Some(x.len()),
+            rows.checked_mul(k),
+            "x of {rows} rows of {k}"
+        );
+        assert_eq!(
+            Some(output.y.len()),
+            rows.checked_mul(outs),
+            "y of {rows} rows of {outs}"
+        );
+        let bias = output.bias.map_or(outs, <[f32]>::len);
+        assert_eq!(bias, outs, "a bias of {outs}");
+    }
+    if rows == 0 || outputs.is_empty() {
         return;
     }
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        SimdLevel::Avx512 => run::<avx512::Avx512>(pool, &jobs),
-        #[cfg(target_arch = "x86_64")]
-        SimdLevel::Avx2 => run::<avx2::Avx2>(pool, &jobs),
-        _ => run::<portable::Portable>(pool, &jobs),
-    }
+    let cols = x.len() / rows;
+    aligned(pool, x, rows, cols, |x| {
+        let jobs: Vec<(Job, &Weights)> = outputs
+            .iter_mut()
+            .map(|output| (Job::new(x, rows, output), &output.matrix.weights))
+            .collect();
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            SimdLevel::Avx512 => run::<avx512::Avx512>(pool, &jobs),
+            #[cfg(target_arch = "x86_64")]
+            SimdLevel::Avx2 => run::<avx2::Avx2>(pool, &jobs),
+            _ => run::<portable::Portable>(pool, &jobs),
+        }
+    });
 }
 
-/// What a level provides.
-trait Isa {
-    /// Most rows of x in a tile.
-    const TILE_ROWS: usize;
+thread_local! {
+    /// Rows of x in lines of the cache.
+    static ALIGNED: RefCell<Vec<Lanes>> = const { RefCell::new(Vec::new()) };
+}
 
-    /// `out[n][m]` is the lane sum of `w[m]` and `x[n]`.
-    ///
-    /// # Safety
-    /// The processor has the level; `w` and `x` have `k` columns.
-    unsafe fn tile<W: Row, const M: usize, const N: usize>(
-        w: [W; M],
-        x: [*const f32; N],
-        k: usize,
-        out: &mut [[f32; M]; N],
-    );
+/// Calls `body` with x, or with a copy whose rows start at lines of the cache: a load of 16 lanes
+/// that lies on two lines costs two.
+fn aligned(pool: &Pool, x: &[f32], rows: usize, cols: usize, body: impl FnOnce(Rows<F32Row>)) {
+    let whole = x.as_ptr().cast::<Lanes>().is_aligned() && cols.is_multiple_of(LANES);
+    if whole || rows == 1 {
+        return body(f32_rows(x.as_ptr(), cols));
+    }
+    let lines = cols.div_ceil(LANES);
+    // Taken out while in use: the body may come back here on this thread.
+    let mut copy = ALIGNED.take();
+    if copy.len() < rows * lines {
+        copy.resize(rows * lines, Lanes::ZERO);
+    }
+    let to = Target(copy.as_mut_ptr().cast());
+    pool.for_each(rows, COPY_ITEM.div_ceil(cols.max(1)), |claimed| {
+        for row in claimed {
+            let from = &x[row * cols..][..cols];
+            // SAFETY: there is room for the row, and this thread alone has claimed it.
+            unsafe {
+                let to = to.get().add(row * lines * LANES);
+                std::ptr::copy_nonoverlapping(from.as_ptr(), to, cols);
+            }
+        }
+    });
+    body(f32_rows(to.get(), lines * LANES));
+    ALIGNED.set(copy);
+}
 
-    /// Converts `k` weights.
-    ///
-    /// # Safety
-    /// The processor has the level; `w` and `out` have `k` columns.
-    unsafe fn widen<W: Row>(w: W, k: usize, out: *mut f32);
+/// Where several threads write, each to elements of its own.
+#[derive(Clone, Copy)]
+struct Target(*mut f32);
 
-    /// [`strip`] with the tile that suits `n <= TILE_ROWS` rows of x from `at` on.
-    ///
-    /// # Safety
-    /// That of [`strip`].
-    unsafe fn strip<W: Row>(
-        job: &Job,
-        row: impl Fn(usize) -> W,
-        outs: Range<usize>,
-        at: usize,
-        n: usize,
-    );
+// SAFETY: whoever writes through it sees to that.
+unsafe impl Sync for Target {}
+
+impl Target {
+    fn get(&self) -> *mut f32 {
+        self.0
+    }
 }
 
 /// One output as the threads see it.
 struct Job {
-    x: *const f32,
+    x: Rows<F32Row>,
     rows: usize,
     /// Columns of x and W.
     k: usize,
@@ -126,55 +158,47 @@ struct Job {
 unsafe impl Sync for Job {}
 
 impl Job {
-    fn new(x: &[f32], rows: usize, output: &mut Output<'_>) -> Self {
-        let (outs, k) = (output.matrix.rows(), output.matrix.cols());
-        assert_eq!(
-            Some(x.len()),
-            rows.checked_mul(k),
-            "x of {rows} rows of {k}"
-        );
-        assert_eq!(
-            Some(output.y.len()),
-            rows.checked_mul(outs),
-            "y of {rows} rows of {outs}"
-        );
-        let bias = output.bias.map(|bias| {
-            assert_eq!(bias.len(), outs, "a bias of {outs}");
-            bias.as_ptr()
-        });
+    fn new(x: Rows<F32Row>, rows: usize, output: &mut Output<'_>) -> Self {
         Self {
-            x: x.as_ptr(),
+            x,
             rows,
-            k,
-            outs,
+            k: output.matrix.cols(),
+            outs: output.matrix.rows(),
             y: output.y.as_mut_ptr(),
-            bias,
+            bias: output.bias.map(<[f32]>::as_ptr),
             add: output.add,
         }
     }
 
-    fn direct(&self) -> bool {
+    /// Writes the sums of the outputs from `out` on for a row of x.
+    ///
+    /// # Safety
+    /// They are within y, and no other thread has them.
+    #[inline]
+    unsafe fn put(&self, row: usize, out: usize, sums: &[f32]) {
+        let y = self.y.wrapping_add(row * self.outs + out);
+        for (i, &sum) in sums.iter().enumerate() {
+            // SAFETY: that of the caller; a bias is as long as a row of y.
+            unsafe {
+                let sum = match self.bias {
+                    Some(bias) => sum + *bias.wrapping_add(out + i),
+                    None => sum,
+                };
+                let y = y.wrapping_add(i);
+                *y = if self.add { *y + sum } else { sum };
+            }
+        }
+    }
+
+    fn is_direct(&self) -> bool {
         self.rows <= DIRECT_ROWS
     }
 
-    /// Rows of x in a panel.
-    fn panel_rows<I: Isa>(&self) -> usize {
+    /// Panels of x that each fit the cache.
+    fn panels(&self) -> usize {
         let rows = PANEL_BYTES / (self.k.max(1) * size_of::<f32>());
-        let tiles = (rows / I::TILE_ROWS).max(2);
-        tiles * I::TILE_ROWS
+        self.rows.div_ceil(rows.max(24))
     }
-}
-
-/// Part `i` of `0..len` in `parts` whose lengths differ by at most one: start and length.
-fn part(len: usize, parts: usize, i: usize) -> (usize, usize) {
-    let (base, longer) = (len / parts, len % parts);
-    (i * base + i.min(longer), base + usize::from(i < longer))
-}
-
-/// `0..len` in as few parts of at most `most` as possible.
-fn even(len: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let parts = len.div_ceil(most);
-    (0..parts).map(move |i| part(len, parts, i))
 }
 
 /// How one output is cut into items that a thread can claim.
@@ -183,7 +207,7 @@ struct Cut {
     unit: usize,
     /// Panels of x.
     panels: usize,
-    /// Number of the first item, and of the one after the last.
+    /// Numbers of its items among those of all outputs.
     items: Range<usize>,
 }
 
@@ -194,30 +218,28 @@ fn run<I: Isa>(pool: &Pool, jobs: &[(Job, &Weights)]) {
     let cuts: Vec<Cut> = jobs
         .iter()
         .map(|(job, weights)| {
-            let (unit, panels) = if job.direct() {
+            let (unit, panels) = if job.is_direct() {
                 (DIRECT_UNIT, 1)
             } else {
-                let panels = job.rows.div_ceil(job.panel_rows::<I>());
                 // Enough items for all threads, also of a small matrix.
                 let even = job.outs.div_ceil(pool.threads() * 4);
-                let unit = even.next_multiple_of(PANEL_OUTS).min(PANEL_UNIT);
-                (unit, panels)
+                (even.next_multiple_of(8).clamp(8, PANEL_UNIT), job.panels())
             };
             work += job.outs * job.k * job.rows;
             let bytes = unit * job.k * weights.bits() / 8;
             item_bytes = item_bytes.min(bytes.max(1));
-            let first = items;
+            let start = items;
             items += job.outs.div_ceil(unit) * panels;
             Cut {
                 unit,
                 panels,
-                items: first..items,
+                items: start..items,
             }
         })
         .collect();
     let grain = match jobs.first() {
         _ if work < INLINE_WORK => items,
-        Some((job, _)) if job.direct() => DIRECT_BYTES.div_ceil(item_bytes),
+        Some((job, _)) if job.is_direct() => DIRECT_BYTES.div_ceil(item_bytes),
         _ => 1,
     };
     pool.for_each(items, grain, |claimed| {
@@ -228,157 +250,58 @@ fn run<I: Isa>(pool: &Pool, jobs: &[(Job, &Weights)]) {
                 continue;
             }
             let local = from - cut.items.start..to - cut.items.start;
-            if job.direct() {
-                let outs = local.start * cut.unit..(local.end * cut.unit).min(job.outs);
-                // SAFETY: the level is supported, lengths were checked, and this thread alone
-                // has claimed these rows of W.
-                unsafe { direct::<I>(job, weights, outs) }
-            } else {
-                for item in local {
-                    let start = item / cut.panels * cut.unit;
-                    let outs = start..(start + cut.unit).min(job.outs);
-                    let panel = item % cut.panels;
-                    let (at, n) = part(job.rows, cut.panels, panel);
-                    // SAFETY: as above, for these rows of W and x.
-                    unsafe { panel_of::<I>(job, weights, outs, at, n) }
-                }
-            }
-        }
-    });
-}
-
-/// All rows of x with `outs` rows of W, converted in registers.
-unsafe fn direct<I: Isa>(job: &Job, weights: &Weights, outs: Range<usize>) {
-    // SAFETY: that of the caller; offsets are within the matrix because its length was checked.
-    unsafe {
-        match weights {
-            Weights::F32(values) => {
-                let start = values.as_ptr();
-                all_rows::<I, _>(job, |o| F32Row(start.wrapping_add(o * job.k)), outs);
-            }
-            Weights::F16(bits) => {
-                let start = bits.as_ptr();
-                all_rows::<I, _>(job, |o| F16Row(start.wrapping_add(o * job.k)), outs);
-            }
-            Weights::Bf16(bits) => {
-                let start = bits.as_ptr();
-                all_rows::<I, _>(job, |o| Bf16Row(start.wrapping_add(o * job.k)), outs);
-            }
-            Weights::Int8(int8) => all_rows::<I, _>(job, int8_row(int8), outs),
-        }
-    }
-}
-
-fn int8_row(int8: &super::matrix::Int8Rows) -> impl Fn(usize) -> Int8Row {
-    let (start, stride, quants) = (int8.as_ptr(), int8.stride, int8.quants);
-    move |o| Int8Row {
-        start: start.wrapping_add(o * stride),
-        quants,
-    }
-}
-
-unsafe fn all_rows<I: Isa, W: Row>(job: &Job, row: impl Fn(usize) -> W, outs: Range<usize>) {
-    for (at, n) in even(job.rows, I::TILE_ROWS) {
-        // SAFETY: that of the caller.
-        unsafe { I::strip(job, &row, outs.clone(), at, n) }
-    }
-}
-
-thread_local! {
-    /// Weights of one group of rows, converted.
-    static CONVERTED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Rows `at..at + n` of x with `outs` rows of W, converted in memory.
-unsafe fn panel_of<I: Isa>(job: &Job, weights: &Weights, outs: Range<usize>, at: usize, n: usize) {
-    // SAFETY: that of the caller, as in `direct`.
-    unsafe {
-        match weights {
-            Weights::F32(values) => {
-                let start = values.as_ptr();
-                let row = |o: usize| F32Row(start.wrapping_add(o * job.k));
-                for group in groups(outs) {
-                    for (tile, n) in even(n, I::TILE_ROWS) {
-                        I::strip(job, row, group.clone(), at + tile, n);
-                    }
-                }
-            }
-            Weights::F16(bits) => {
-                let start = bits.as_ptr();
-                converted::<I, _>(job, |o| F16Row(start.wrapping_add(o * job.k)), outs, at, n);
-            }
-            Weights::Bf16(bits) => {
-                let start = bits.as_ptr();
-                converted::<I, _>(job, |o| Bf16Row(start.wrapping_add(o * job.k)), outs, at, n);
-            }
-            Weights::Int8(int8) => converted::<I, _>(job, int8_row(int8), outs, at, n),
-        }
-    }
-}
-
-fn groups(outs: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let end = outs.end;
-    outs.step_by(PANEL_OUTS)
-        .map(move |o| o..(o + PANEL_OUTS).min(end))
-}
-
-unsafe fn converted<I: Isa, W: Row>(
-    job: &Job,
-    row: impl Fn(usize) -> W,
-    outs: Range<usize>,
-    at: usize,
-    n: usize,
-) {
-    CONVERTED.with_borrow_mut(|scratch| {
-        scratch.resize(PANEL_OUTS * job.k, 0.0);
-        let start = scratch.as_mut_ptr();
-        for group in groups(outs) {
-            // SAFETY: that of the caller; the scratch has room for the group.
+            let outs_of =
+                |units: Range<usize>| units.start * cut.unit..(units.end * cut.unit).min(job.outs);
+            // SAFETY: the level is supported, lengths were checked, and this thread alone has
+            // claimed these rows of W (and, in panels, of x).
             unsafe {
-                for (i, o) in group.clone().enumerate() {
-                    I::widen(row(o), job.k, start.wrapping_add(i * job.k));
+                if job.is_direct() {
+                    some_outs::<I>(job, weights, outs_of(local), None);
+                    continue;
                 }
-                let first = group.start;
-                let row = |o: usize| F32Row(start.wrapping_add((o - first) * job.k));
-                for (tile, n) in even(n, I::TILE_ROWS) {
-                    I::strip(job, row, group.clone(), at + tile, n);
+                for item in local {
+                    let unit = item / cut.panels;
+                    let panel = part(job.rows, cut.panels, item % cut.panels);
+                    some_outs::<I>(job, weights, outs_of(unit..unit + 1), Some(panel));
                 }
             }
         }
     });
 }
 
-/// Rows `at..at + N` of x with `outs` rows of W in tiles of M rows.
+/// `outs` rows of W with all rows of x or a panel of them.
 ///
 /// # Safety
-/// The processor has the level; `row` gives rows of `job.k` columns for `outs`; `outs` and
-/// `at..at + N` are within y, and no other thread writes there.
-unsafe fn strip<I: Isa, W: Row, const M: usize, const N: usize>(
+/// The processor has the level; the lengths fit; no other thread has these elements of y.
+unsafe fn some_outs<I: Isa>(
     job: &Job,
-    row: impl Fn(usize) -> W,
+    weights: &Weights,
     outs: Range<usize>,
-    at: usize,
+    panel: Option<Range<usize>>,
 ) {
-    let x: [*const f32; N] = std::array::from_fn(|n| job.x.wrapping_add((at + n) * job.k));
-    let mut sums = [[0.0f32; M]; N];
-    for o in outs.clone().step_by(M) {
-        let here = M.min(outs.end - o);
-        // A tile at the end repeats its last row; what it makes of that is not kept.
-        let w: [W; M] = std::array::from_fn(|m| row(o + m.min(here - 1)));
+    /// # Safety
+    /// The same.
+    unsafe fn of<I: Isa, W: Row>(
+        job: &Job,
+        weights: Rows<W>,
+        outs: Range<usize>,
+        panel: Option<Range<usize>>,
+    ) {
         // SAFETY: that of the caller.
         unsafe {
-            I::tile(w, x, job.k, &mut sums);
-            for (n, sums) in sums.iter().enumerate() {
-                let y = job.y.wrapping_add((at + n) * job.outs + o);
-                for (m, &sum) in sums[..here].iter().enumerate() {
-                    let sum = match job.bias {
-                        Some(bias) => sum + *bias.wrapping_add(o + m),
-                        None => sum,
-                    };
-                    let y = y.wrapping_add(m);
-                    *y = if job.add { *y + sum } else { sum };
-                }
+            match panel {
+                Some(panel) => converted::<I, W>(job, weights, outs, panel),
+                None => direct::<I, W>(job, weights, outs),
             }
+        }
+    }
+    // SAFETY: that of the caller.
+    unsafe {
+        match weights {
+            Weights::F32(values) => of::<I, _>(job, f32_rows(values.as_ptr(), job.k), outs, panel),
+            Weights::F16(bits) => of::<I, _>(job, f16_rows(bits, job.k), outs, panel),
+            Weights::Bf16(bits) => of::<I, _>(job, bf16_rows(bits, job.k), outs, panel),
+            Weights::Int8(int8) => of::<I, _>(job, int8_rows(int8), outs, panel),
         }
     }
 }

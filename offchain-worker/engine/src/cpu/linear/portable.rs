@@ -1,10 +1,12 @@
 //! The kernels without vector intrinsics. On aarch64 and the like the compiler makes vector code
 //! of them; on x86-64 they are for comparison, since each `mul_add` is a call there.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 
-use super::rows::{Bf16Row, F16Row, F32Row, Int8Row};
-use super::{strip, Isa, Job, Row};
+use super::rows::{Bf16Row, F16Row, F32Row, Int8Row, Row};
+use super::strip::{strip_of, Isa, Lanes, Operands, Strip};
 use crate::cpu::math::fold;
 use crate::cpu::LANES;
 
@@ -73,75 +75,90 @@ impl Load for Int8Row {
     }
 }
 
+/// # Safety
+/// That of [`Isa::tile`].
+#[inline(always)]
+unsafe fn accumulate<W: Row, const M: usize, const N: usize>(
+    operands: &Operands<W, M, N>,
+    lanes: &mut [[Lanes; N]; M],
+) {
+    let Operands { w, x, cols, .. } = operands;
+    let whole = cols.end - cols.len() % LANES;
+    let mut at = cols.start;
+    while at < whole {
+        // SAFETY: in range by the contract, as in all below.
+        let xs = x.map(|x| unsafe { Load::load(F32Row(x), at, LANES) });
+        for (w, lanes) in w.iter().zip(&mut *lanes) {
+            let w = unsafe { Load::load(*w, at, LANES) };
+            for (x, lanes) in xs.iter().zip(lanes) {
+                for l in 0..LANES {
+                    lanes.0[l] = w[l].mul_add(x[l], lanes.0[l]);
+                }
+            }
+        }
+        at += LANES;
+    }
+    let rest = cols.end - whole;
+    if rest == 0 {
+        return;
+    }
+    for (w, lanes) in w.iter().zip(lanes) {
+        let w = unsafe { Load::load(*w, whole, rest) };
+        for (x, lanes) in x.iter().zip(lanes) {
+            let x = unsafe { Load::load(F32Row(*x), whole, rest) };
+            for l in 0..rest {
+                lanes.0[l] = w[l].mul_add(x[l], lanes.0[l]);
+            }
+        }
+    }
+}
+
 impl Isa for Portable {
     const TILE_ROWS: usize = 2;
+    const DIRECT_ROWS: usize = 2;
 
     unsafe fn tile<W: Row, const M: usize, const N: usize>(
-        w: [W; M],
-        x: [*const f32; N],
-        k: usize,
+        operands: Operands<W, M, N>,
+        lanes: Option<&mut [[Lanes; N]; M]>,
         out: &mut [[f32; M]; N],
     ) {
-        let mut acc = [[[0.0f32; LANES]; N]; M];
-        let whole = k - k % LANES;
-        // SAFETY: the rows have `k` columns by the contract of the trait.
-        unsafe {
-            for at in (0..whole).step_by(LANES) {
-                let xs = x.map(|x| Load::load(F32Row(x), at, LANES));
-                for (w, acc) in w.iter().zip(&mut acc) {
-                    let w = Load::load(*w, at, LANES);
-                    for (x, acc) in xs.iter().zip(acc) {
-                        for l in 0..LANES {
-                            acc[l] = w[l].mul_add(x[l], acc[l]);
-                        }
+        let mut acc = match &lanes {
+            Some(lanes) if !operands.stage.first => **lanes,
+            _ => [[Lanes::ZERO; N]; M],
+        };
+        // SAFETY: the same contract.
+        unsafe { accumulate(&operands, &mut acc) };
+        match lanes {
+            Some(lanes) if !operands.stage.last => *lanes = acc,
+            _ => {
+                for (m, acc) in acc.iter().enumerate() {
+                    for (n, lanes) in acc.iter().enumerate() {
+                        out[n][m] = fold(lanes.0);
                     }
                 }
-            }
-            let rest = k - whole;
-            for (w, acc) in w.iter().zip(&mut acc) {
-                if rest == 0 {
-                    break;
-                }
-                let w = Load::load(*w, whole, rest);
-                for (x, acc) in x.iter().zip(acc) {
-                    let x = Load::load(F32Row(*x), whole, rest);
-                    for l in 0..rest {
-                        acc[l] = w[l].mul_add(x[l], acc[l]);
-                    }
-                }
-            }
-        }
-        for (n, out) in out.iter_mut().enumerate() {
-            for (m, out) in out.iter_mut().enumerate() {
-                *out = fold(acc[m][n]);
             }
         }
     }
 
-    unsafe fn widen<W: Row>(w: W, k: usize, out: *mut f32) {
-        for at in (0..k).step_by(LANES) {
-            let n = LANES.min(k - at);
-            // SAFETY: both have `k` columns by the contract of the trait.
+    unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
+        for at in cols.clone().step_by(LANES) {
+            let n = LANES.min(cols.end - at);
+            // SAFETY: the same contract.
             unsafe {
                 let values = Load::load(w, at, n);
-                std::ptr::copy_nonoverlapping(values.as_ptr(), out.wrapping_add(at), n);
+                let out = out.wrapping_add(at - cols.start);
+                std::ptr::copy_nonoverlapping(values.as_ptr(), out, n);
             }
         }
     }
 
-    unsafe fn strip<W: Row>(
-        job: &Job,
-        row: impl Fn(usize) -> W,
-        outs: std::ops::Range<usize>,
-        at: usize,
-        n: usize,
-    ) {
+    unsafe fn strip<W: Row>(strip: Strip<'_, W>, lanes: &mut [Lanes]) {
         // SAFETY: the same contract.
         unsafe {
-            match n {
-                1 => strip::<Self, W, 4, 1>(job, row, outs, at),
-                2 => strip::<Self, W, 2, 2>(job, row, outs, at),
-                _ => unreachable!("a tile of {n} rows"),
+            match strip.rows.len() {
+                1 => strip_of::<Self, W, 4, 1>(strip, lanes),
+                2 => strip_of::<Self, W, 2, 2>(strip, lanes),
+                n => unreachable!("a tile of {n} rows of x"),
             }
         }
     }
