@@ -141,4 +141,38 @@ mod tests {
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
     }
+
+    // GIVEN every command and every option that is shown
+    // WHEN its help is looked at
+    // THEN there is some, and every command that answers can do so in JSON
+    #[test]
+    fn everything_has_help_and_every_command_json() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            assert!(command.get_about().is_some(), "{path} says nothing");
+            for option in command.get_arguments().filter(|o| !o.is_hide_set()) {
+                assert!(option.get_help().is_some(), "{path}: {}", option.get_id());
+            }
+            let mut inner = command.get_subcommands().peekable();
+            if inner.peek().is_none() {
+                let json = command.get_arguments().any(|o| o.get_id() == "json");
+                assert!(json, "{path} has no --json");
+            }
+            inner.for_each(|command| check(command, &path));
+        }
+        check(&Cli::command(), "");
+    }
+
+    // GIVEN a computation that does not end
+    // WHEN the command that started it has ended, as a worker does that is told to stop
+    // THEN the command does not wait for it
+    #[test]
+    fn a_computation_under_way_does_not_hold_up_the_end() {
+        let (_never, held) = std::sync::mpsc::channel::<()>();
+        let ended = block_on(async move {
+            drop(tokio::task::spawn_blocking(move || held.recv()));
+            Ok(7)
+        });
+        assert_eq!(ended.ok(), Some(7));
+    }
 }

@@ -296,7 +296,7 @@ impl RegisterCommand {
         let hot_key = match (&self.hot_key_file, &self.hot_key, &self.key.key) {
             (Some(file), _, _) => signer_in("--hot-key-file", file)?,
             (None, Some(uri), _) => signer("--hot-key", uri)?,
-            (None, None, Some(uri)) => signer("--key", &format!("{uri}//hot"))?,
+            (None, None, Some(uri)) => signer("--key", &hot_key_of(uri))?,
             (None, None, None) => bail!(
                 "with --key-file, name the hot key as well: --hot-key-file FILE (or --hot-key SURI)"
             ),
@@ -334,6 +334,14 @@ impl RegisterCommand {
     }
 }
 
+/// The derivation //hot of a secret URI; a password stays at its end.
+fn hot_key_of(uri: &str) -> String {
+    match uri.split_once("///") {
+        Some((path, password)) => format!("{path}//hot///{password}"),
+        None => format!("{uri}//hot"),
+    }
+}
+
 fn print_status(status: &serde_json::Value) {
     let text = |field: &str| status[field].as_str().unwrap_or("-").to_string();
     let dot = |field: &str| text(field).parse().map(format_dot).unwrap_or_default();
@@ -347,5 +355,20 @@ fn print_status(status: &serde_json::Value) {
     println!("  unclaimed   {}", dot("unclaimed"));
     for checkpoint in status["checkpoints"].as_array().into_iter().flatten() {
         println!("  serves      {}", checkpoint.as_str().unwrap_or("-"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // GIVEN secret URIs with and without a password
+    // WHEN the hot key is derived
+    // THEN it is the key of the same phrase and password, one step further
+    #[test]
+    fn a_hot_key_is_derived_before_the_password() {
+        assert_eq!(hot_key_of("//Bob"), "//Bob//hot");
+        assert_eq!(hot_key_of("//Bob///secret"), "//Bob//hot///secret");
+        assert_eq!(hot_key_of("//Bob///a///b"), "//Bob//hot///a///b");
     }
 }
