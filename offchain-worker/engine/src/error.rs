@@ -37,6 +37,15 @@ pub enum EngineError {
         reason: String,
     },
 
+    /// A file is larger than any that belongs into a model folder under its name.
+    #[error("{}: larger than the {limit} bytes that are read of such a file; it does not belong to a model", path.display())]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes that are read.
+        limit: u64,
+    },
+
     /// A configuration field is missing, out of range or contradicts another.
     #[error("{}: field `{field}`: {reason}", path.display())]
     Config {
@@ -66,6 +75,17 @@ pub enum EngineError {
         path: PathBuf,
         /// What does not fit.
         reason: String,
+    },
+
+    /// The index of a sharded model names a file that is not there.
+    #[error("{}: missing; {} names it for tensor `{tensor}`; download the missing file", shard.display(), index.display())]
+    MissingShard {
+        /// `model.safetensors.index.json`.
+        index: PathBuf,
+        /// The file that should be there.
+        shard: PathBuf,
+        /// The first tensor that it should hold.
+        tensor: String,
     },
 
     /// A tensor that the architecture needs is in none of the weight files.

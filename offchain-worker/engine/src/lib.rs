@@ -21,6 +21,7 @@ pub mod config;
 pub mod cpu;
 pub mod device;
 pub mod error;
+mod files;
 pub mod fingerprint;
 pub mod generate;
 mod init;
