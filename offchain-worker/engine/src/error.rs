@@ -130,6 +130,15 @@ pub enum EngineError {
         reason: String,
     },
 
+    /// The model's chat template is missing, not usable, or refuses the messages.
+    #[error("{}: chat template: {reason}", path.display())]
+    ChatTemplate {
+        /// The file that holds it, or should.
+        path: PathBuf,
+        /// What is wrong, with the template's line where there is one.
+        reason: String,
+    },
+
     /// A device name is unknown or the device is not usable in this build.
     #[error("device `{name}`: {reason}")]
     Device {

@@ -14,6 +14,9 @@ pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// `model.safetensors.index.json`: below 1 MiB in practice.
 pub(crate) const MAX_INDEX_BYTES: u64 = 32 << 20;
 
+/// `tokenizer_config.json`, `special_tokens_map.json`: some list thousands of added tokens.
+pub(crate) const MAX_TOKENIZER_CONFIG_BYTES: u64 = 16 << 20;
+
 /// `tokenizer.json`: up to about 40 MiB in practice.
 pub(crate) const MAX_TOKENIZER_BYTES: u64 = 256 << 20;
 

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use burn::tensor::{s, Device, Int, Tensor, TensorData};
 use chasqui_primitives::trace::TraceLeaf;
 pub use chasqui_primitives::FinishReason;
-use serde::Deserialize;
 
+use crate::assets::Assets;
 use crate::cache::KvCache;
-use crate::config::{LlamaConfig, OneOrMany};
+use crate::config::LlamaConfig;
 use crate::error::{EngineError, Result};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::model::Llama;
@@ -142,18 +142,13 @@ pub struct ReplayedToken {
 pub struct Engine {
     model: Llama,
     device: Device,
-    tokenizer: Option<Tokenizer>,
+    assets: Assets,
     eos_ids: Vec<u32>,
 }
 
-#[derive(Deserialize)]
-struct GenerationConfig {
-    eos_token_id: Option<OneOrMany>,
-}
-
 impl Engine {
-    /// Loads a Hugging Face folder: `config.json`, the weights, `tokenizer.json` and
-    /// `generation_config.json` if they are there.
+    /// Loads a Hugging Face folder: `config.json`, the weights, and the tokenizer, chat template
+    /// and generation settings if they are there.
     ///
     /// # Errors
     /// Any file is damaged or they do not fit each other, or the device is not available. See
@@ -161,31 +156,13 @@ impl Engine {
     pub fn load(dir: &Path, device: &str) -> Result<Self> {
         let device = crate::device::open(device)?;
         let model = Llama::from_dir(dir, &device)?;
-        let path = dir.join("tokenizer.json");
-        let vocab_size = model.config().vocab_size;
-        let tokenizer = match path.exists() {
-            true => Some(Tokenizer::from_file(&path, vocab_size)?),
-            false => None,
-        };
+        let assets = Assets::from_dir(dir, model.config().vocab_size)?;
         let mut engine = Self::new(model);
-        engine.tokenizer = tokenizer;
         // The file for generation holds, where it speaks of end tokens.
-        let path = dir.join("generation_config.json");
-        if path.exists() {
-            let text = std::fs::read(&path).map_err(|e| EngineError::read(&path, e))?;
-            let config: GenerationConfig =
-                serde_json::from_slice(&text).map_err(|e| EngineError::json(&path, e))?;
-            if let Some(ids) = config.eos_token_id {
-                engine.eos_ids = ids.into_vec();
-                if let Some(id) = engine.eos_ids.iter().find(|id| **id as usize >= vocab_size) {
-                    return Err(EngineError::config(
-                        &path,
-                        "eos_token_id",
-                        format!("{id} lies outside the vocabulary of {vocab_size}"),
-                    ));
-                }
-            }
+        if let Some(ids) = &assets.generation.eos_token_ids {
+            engine.eos_ids.clone_from(ids);
         }
+        engine.assets = assets;
         Ok(engine)
     }
 
@@ -196,7 +173,7 @@ impl Engine {
         Self {
             device: model.device(),
             eos_ids: model.config().eos_token_ids.clone(),
-            tokenizer: None,
+            assets: Assets::default(),
             model,
         }
     }
@@ -216,12 +193,18 @@ impl Engine {
         &self.eos_ids
     }
 
+    /// What the model folder holds besides the network.
+    pub fn assets(&self) -> &Assets {
+        &self.assets
+    }
+
     /// The tokenizer.
     ///
     /// # Errors
     /// The folder had none.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
-        self.tokenizer
+        self.assets
+            .tokenizer
             .as_ref()
             .ok_or_else(|| EngineError::Tokenizer {
                 path: "tokenizer.json".into(),

@@ -3,7 +3,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`config`], [`weights`], [`tokenizer`] | the three parts of a model folder |
+//! | [`config`], [`weights`] | a model folder's network |
+//! | [`assets`]: [`tokenizer`], [`chat`], [`generation_config`] | what else it holds |
 //! | [`model`], [`cache`] | the decoder as burn modules, for training and inference |
 //! | [`cpu`] | kernels for inference on the CPU over stored precision |
 //! | [`generate`] | [`Engine`]: generate, score, replay |
@@ -16,7 +17,9 @@
 
 #![warn(missing_docs)]
 
+pub mod assets;
 pub mod cache;
+pub mod chat;
 pub mod config;
 pub mod cpu;
 pub mod device;
@@ -24,6 +27,7 @@ pub mod error;
 mod files;
 pub mod fingerprint;
 pub mod generate;
+pub mod generation_config;
 mod init;
 pub mod model;
 pub mod philox;
@@ -31,7 +35,9 @@ pub mod sampling;
 pub mod tokenizer;
 pub mod weights;
 
+pub use assets::Assets;
 pub use cache::KvCache;
+pub use chat::{ChatTemplate, Message};
 pub use config::{Architecture, LlamaConfig, RopeScaling, WeightDtype};
 pub use error::{EngineError, Result};
 pub use fingerprint::Fingerprint;
@@ -39,6 +45,7 @@ pub use generate::{
     Engine, FinishReason, GenerateRequest, Generation, Replayed, ReplayedToken, Scores, Timings,
     TokenEvent,
 };
+pub use generation_config::GenerationDefaults;
 pub use model::Llama;
 pub use sampling::Sampling;
 pub use tokenizer::{Detokenizer, Tokenizer};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{EngineError, Result};
+use crate::files::{read_bounded, MAX_TOKENIZER_BYTES};
 
 /// A checkpoint's tokenizer.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ impl Tokenizer {
             path: path.to_path_buf(),
             reason,
         };
-        let bytes = std::fs::read(path).map_err(|e| EngineError::read(path, e))?;
+        let bytes = read_bounded(path, MAX_TOKENIZER_BYTES)?;
         let inner = tokenizers::Tokenizer::from_bytes(bytes)
             .map_err(|e| fail(format!("not a tokenizer ({e}); download the file again")))?;
         if let Some((token, id)) = inner.get_vocab(true).into_iter().max_by_key(|(_, id)| *id) {
@@ -100,6 +101,8 @@ pub struct Detokenizer<'a> {
 impl Detokenizer<'_> {
     /// A character has at most four bytes; what stays incomplete longer never completes.
     const MOST_HELD: usize = 8;
+    /// Tokens kept while nothing is shown, as with special tokens that are skipped.
+    const MOST_KEPT: usize = 64;
 
     /// The text that `id` completes; empty while a character is incomplete.
     ///
@@ -112,7 +115,7 @@ impl Detokenizer<'_> {
         if incomplete && self.ids.len() - self.shown < Self::MOST_HELD {
             return Ok(String::new());
         }
-        self.show();
+        self.show(&text);
         Ok(text)
     }
 
@@ -120,10 +123,8 @@ impl Detokenizer<'_> {
     ///
     /// # Errors
     /// As [`Tokenizer::decode`].
-    pub fn finish(mut self) -> Result<String> {
-        let text = self.pending()?;
-        self.show();
-        Ok(text)
+    pub fn finish(self) -> Result<String> {
+        self.pending()
     }
 
     /// Text of the tokens that are not shown yet.
@@ -132,18 +133,22 @@ impl Detokenizer<'_> {
             .tokenizer
             .decode(&self.ids[..self.shown], self.skip_special)?;
         let all = self.tokenizer.decode(&self.ids, self.skip_special)?;
-        // Some decoders clean up across tokens; then the common part is what was shown.
-        let common: usize = shown
-            .chars()
-            .zip(all.chars())
-            .take_while(|(a, b)| a == b)
-            .map(|(a, _)| a.len_utf8())
-            .sum();
-        Ok(all[common..].to_string())
+        match all.strip_prefix(shown.as_str()) {
+            Some(text) => Ok(text.to_string()),
+            // A decoder that joins bytes across tokens gives up a whole run of them while its last
+            // character is incomplete; what was shown of the run stays shown.
+            None => self
+                .tokenizer
+                .decode(&self.ids[self.shown..], self.skip_special),
+        }
     }
 
-    fn show(&mut self) {
-        self.ids.drain(..self.shown);
+    /// Counts all tokens as shown. The last ones that gave text are kept: whether a space stands
+    /// before the next token depends on them.
+    fn show(&mut self, text: &str) {
+        if !text.is_empty() || self.ids.len() >= Self::MOST_KEPT {
+            self.ids.drain(..self.shown);
+        }
         self.shown = self.ids.len();
     }
 }

@@ -249,7 +249,7 @@ fn broken_configurations() {
         (
             "hidden_size",
             json!("many"),
-            "not valid JSON for this purpose",
+            "field `hidden_size`: invalid type",
         ),
     ];
     let dir = golden_copy("llama-mha-tied");

@@ -8,14 +8,15 @@ use std::{
 
 use anyhow::{Context, Result};
 use chasqui_audit::{fingerprint_seed, Commitment, Opening, TraceFile};
-use chasqui_engine::{Detokenizer, Engine, FinishReason, GenerateRequest, TokenEvent};
+use chasqui_engine::{Detokenizer, Engine, FinishReason, GenerateRequest, Message, TokenEvent};
 use chasqui_primitives::hash::prompt_hash;
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use sp_core::H256;
 
 use super::options::{parse_hash, parse_ids, JsonOption};
-use crate::sampling::SamplingOptions;
+use crate::sampling::{SamplingDefaults, SamplingOptions};
 
 /// Options of `generate`.
 #[derive(Debug, Args)]
@@ -25,6 +26,12 @@ pub struct Generate {
     pub model: PathBuf,
     #[command(flatten)]
     pub prompt: PromptOption,
+    /// Take --prompt as a user's message and put it into the model's chat template.
+    #[arg(long, requires = "prompt")]
+    pub chat: bool,
+    /// A system message before the user's.
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    pub system: Option<String>,
     #[command(flatten)]
     pub sampling: SamplingOptions,
     /// Where to compute: cpu, or cuda:N in a build with CUDA.
@@ -81,6 +88,7 @@ struct Report<'a> {
     prefill_tokens_per_second: f64,
     decode_tokens_per_second: f64,
     finish: &'static str,
+    sampling: serde_json::Value,
 }
 
 impl Generate {
@@ -89,13 +97,21 @@ impl Generate {
     /// # Errors
     /// The model does not load, the request is out of its range, or a file cannot be written.
     pub fn run(self) -> Result<()> {
-        let sampling = self.sampling.to_sampling()?;
         let engine = Engine::load(&self.model, &self.device)?;
-        let prompt_ids = match (&self.prompt.prompt, &self.prompt.ids) {
-            (Some(text), _) => engine.tokenizer()?.encode(text, true)?,
-            (None, Some(ids)) => ids.0.clone(),
-            (None, None) => anyhow::bail!("give --prompt TEXT or --ids 1,2,3"),
-        };
+        let prompt_ids = self.prompt_ids(&engine)?;
+        let room = engine
+            .config()
+            .max_position_embeddings
+            .saturating_sub(prompt_ids.len());
+        let said = &engine.assets().generation;
+        let defaults = SamplingDefaults::of_model(said, room);
+        let sampling = self.sampling.to_sampling(&defaults)?;
+        if !said.ignored.is_empty() && !self.json.json {
+            eprintln!(
+                "generation_config.json also asks for {}, which is not computed",
+                said.ignored.join(", ")
+            );
+        }
         let hash = prompt_hash(&self.genesis, self.salt.as_fixed_bytes(), &prompt_ids);
         let request = GenerateRequest {
             prompt_ids,
@@ -156,6 +172,13 @@ impl Generate {
             prefill_tokens_per_second: made.timings.prefill_tokens_per_second(),
             decode_tokens_per_second: made.timings.decode_tokens_per_second(),
             finish,
+            sampling: json!({
+                "temperature": f64::from(request.sampling.temperature_milli) / 1e3,
+                "top_k": request.sampling.top_k,
+                "top_p": f64::from(request.sampling.top_p_ppm) / 1e6,
+                "max_tokens": request.sampling.max_tokens,
+                "seed": request.sampling.seed,
+            }),
         };
         self.json.print(&serde_json::to_value(&report)?, || {
             eprintln!(
@@ -167,6 +190,20 @@ impl Generate {
             );
         });
         Ok(())
+    }
+
+    fn prompt_ids(&self, engine: &Engine) -> Result<Vec<u32>> {
+        match (&self.prompt.prompt, &self.prompt.ids) {
+            (Some(text), _) if self.chat => {
+                let system = self.system.iter().map(|text| Message::new("system", text));
+                let user = std::iter::once(Message::new("user", text));
+                let messages: Vec<Message> = system.chain(user).collect();
+                Ok(engine.chat_prompt(&messages)?)
+            }
+            (Some(text), _) => Ok(engine.tokenizer()?.encode(text, true)?),
+            (None, Some(ids)) => Ok(ids.0.clone()),
+            (None, None) => anyhow::bail!("give --prompt TEXT or --ids 1,2,3"),
+        }
     }
 }
 

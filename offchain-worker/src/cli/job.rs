@@ -9,7 +9,7 @@ use crate::{
     client::{self, JobReport, Request, Watcher},
     config::default_blob_dir,
     prompt::{self, Asked},
-    sampling::SamplingOptions,
+    sampling::{SamplingDefaults, SamplingOptions},
 };
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{AccountId32, Chain, H256};
@@ -164,7 +164,7 @@ impl PromptOptions {
 
 impl SubmitCommand {
     async fn run(self) -> Result<()> {
-        let sampling = self.sampling.to_sampling()?;
+        let sampling = self.sampling.to_sampling(&SamplingDefaults::default())?;
         let asked = self.prompt.asked()?;
         // A key that cannot be read is said before anything else is done.
         self.key.signer()?;

@@ -12,7 +12,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::TensorEntry;
 use crate::config::WeightDtype;
-use crate::cpu::matrix::Storage;
+use crate::cpu::matrix::{Element, Storage};
 use crate::error::{EngineError, Result};
 
 /// Longest header that is parsed: models of hundreds of billions of parameters stay below 1 MiB.
@@ -43,24 +43,6 @@ pub struct TensorBytes {
     range: Range<usize>,
 }
 
-/// An element type that weight files hold.
-pub(super) trait Element: Copy {
-    /// From the little-endian bytes that the format prescribes.
-    fn read(bytes: &[u8]) -> Self;
-}
-
-impl Element for u16 {
-    fn read(bytes: &[u8]) -> Self {
-        Self::from_le_bytes([bytes[0], bytes[1]])
-    }
-}
-
-impl Element for f32 {
-    fn read(bytes: &[u8]) -> Self {
-        Self::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-    }
-}
-
 impl TensorBytes {
     /// The elements' bytes, little-endian, row-major.
     pub fn bytes(&self) -> &[u8] {
@@ -77,21 +59,14 @@ impl TensorBytes {
     }
 
     fn iter<T: Element>(&self) -> impl Iterator<Item = T> + '_ {
-        self.bytes().chunks_exact(size_of::<T>()).map(T::read)
+        self.bytes().chunks_exact(size_of::<T>()).map(T::from_le)
     }
 
-    /// The elements in place, or a copy where the map is not aligned for them or the machine's
-    /// byte order is another. `T` is the type that `dtype` names.
-    pub(super) fn elements<T: Element>(&self) -> Storage<T> {
-        let aligned = (self.bytes().as_ptr() as usize).is_multiple_of(align_of::<T>());
-        match aligned && cfg!(target_endian = "little") {
-            true => Storage::Mapped {
-                map: self.map.clone(),
-                offset: self.range.start,
-                len: self.range.len() / size_of::<T>(),
-            },
-            false => Storage::Owned(self.iter().collect()),
-        }
+    /// The elements in place, or a copy where the file does not align them. `T` is as wide as
+    /// what `dtype` names.
+    pub(super) fn elements<T: Element>(&self) -> Result<Storage<T>> {
+        let len = self.range.len() / size_of::<T>();
+        Storage::mapped(self.map.clone(), self.range.start, len)
     }
 }
 

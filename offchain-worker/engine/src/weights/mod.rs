@@ -174,9 +174,9 @@ impl WeightFiles {
         let bytes = self.tensor_bytes(name, &shape)?;
         let [rows, cols] = shape;
         Ok(match bytes.dtype {
-            WeightDtype::F32 => Matrix::from_f32(bytes.elements(), rows, cols),
-            WeightDtype::F16 => Matrix::from_f16(bytes.elements(), rows, cols),
-            WeightDtype::Bf16 => Matrix::from_bf16(bytes.elements(), rows, cols),
+            WeightDtype::F32 => Matrix::from_f32(bytes.elements()?, rows, cols),
+            WeightDtype::F16 => Matrix::from_f16(bytes.elements()?, rows, cols),
+            WeightDtype::Bf16 => Matrix::from_bf16(bytes.elements()?, rows, cols),
         })
     }
 
