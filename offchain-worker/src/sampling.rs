@@ -112,7 +112,10 @@ impl SamplingOptions {
     ///
     /// # Errors
     /// Names the option that is out of range.
-    pub fn to_sampling(&self, defaults: &SamplingDefaults) -> Result<Sampling, SamplingOptionError> {
+    pub fn to_sampling(
+        &self,
+        defaults: &SamplingDefaults,
+    ) -> Result<Sampling, SamplingOptionError> {
         let or = |given: Option<f64>, default| match given {
             Some(given) => (given, ""),
             None => (default, defaults.origin),
@@ -220,12 +223,18 @@ mod tests {
             max_tokens: Some(0),
             ..options()
         };
-        assert_eq!(none.to_sampling(&SamplingDefaults::default()), Err(SamplingOptionError::MaxTokens));
+        assert_eq!(
+            none.to_sampling(&SamplingDefaults::default()),
+            Err(SamplingOptionError::MaxTokens)
+        );
         let many = SamplingOptions {
             stop_ids: vec![1; 9],
             ..options()
         };
-        assert_eq!(many.to_sampling(&SamplingDefaults::default()), Err(SamplingOptionError::StopIds(9)));
+        assert_eq!(
+            many.to_sampling(&SamplingDefaults::default()),
+            Err(SamplingOptionError::StopIds(9))
+        );
     }
 
     // GIVEN a model whose makers sample, with fewer tokens of room than they allow
@@ -248,7 +257,12 @@ mod tests {
             .to_sampling(&SamplingDefaults::of_model(&said, 100))
             .unwrap();
         assert_eq!(
-            (sampling.temperature_milli, sampling.top_k, sampling.top_p_ppm, sampling.max_tokens),
+            (
+                sampling.temperature_milli,
+                sampling.top_k,
+                sampling.top_p_ppm,
+                sampling.max_tokens
+            ),
             (1_500, 50, 900_000, 100)
         );
         let cold = GenerationDefaults {
@@ -259,7 +273,11 @@ mod tests {
             .to_sampling(&SamplingDefaults::of_model(&cold, 1_000))
             .unwrap();
         assert_eq!(
-            (sampling.temperature_milli, sampling.top_k, sampling.max_tokens),
+            (
+                sampling.temperature_milli,
+                sampling.top_k,
+                sampling.max_tokens
+            ),
             (0, 0, 300)
         );
         let faint = GenerationDefaults {
@@ -269,6 +287,9 @@ mod tests {
         let error = SamplingOptions::default()
             .to_sampling(&SamplingDefaults::of_model(&faint, 1_000))
             .unwrap_err();
-        assert!(error.to_string().contains("generation_config.json"), "{error}");
+        assert!(
+            error.to_string().contains("generation_config.json"),
+            "{error}"
+        );
     }
 }

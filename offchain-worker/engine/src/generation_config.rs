@@ -105,7 +105,11 @@ impl GenerationDefaults {
             return Err(EngineError::config(path, "top_p", reason));
         }
         if found.max_new_tokens == Some(0) {
-            return Err(EngineError::config(path, "max_new_tokens", "is 0, must be at least 1"));
+            return Err(EngineError::config(
+                path,
+                "max_new_tokens",
+                "is 0, must be at least 1",
+            ));
         }
         Ok(found)
     }

@@ -11,9 +11,16 @@ use tempfile::TempDir;
 fn render(source: &str, messages: &[Message]) -> chasqui_engine::Result<String> {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("chat_template.jinja"), source).unwrap();
+    let tokens = r#"{"bos_token": "<|bos|>", "eos_token": "<|eos|>"}"#;
+    std::fs::write(dir.path().join("tokenizer_config.json"), tokens).unwrap();
     ChatTemplate::from_dir(dir.path())?
         .unwrap()
         .render(messages, true)
+}
+
+/// The beginning of a template, to tell it from others.
+fn short(source: &str) -> String {
+    source.chars().take(120).collect()
 }
 
 fn hello() -> Vec<Message> {
@@ -21,8 +28,15 @@ fn hello() -> Vec<Message> {
 }
 
 fn refusal(source: &str) -> String {
-    let error = message(render(source, &hello()));
-    assert!(error.contains("chat_template.jinja: chat template: "), "{error}");
+    let made = render(source, &hello());
+    let Err(error) = made else {
+        panic!("{}: made {} bytes", short(source), made.unwrap().len());
+    };
+    let error = error.to_string();
+    assert!(
+        error.contains("chat_template.jinja: chat template: "),
+        "{error}"
+    );
     assert!(error.len() < 1_000, "an error of {} bytes", error.len());
     error
 }
@@ -50,7 +64,7 @@ fn text_without_end() {
         "{% set ns = namespace(x='aaaa') %}{% for i in range(9) %}{% set ns.x = ns.x | replace('a', ns.x) %}{% endfor %}".into(),
         "{% set ns = namespace(x='aaaa') %}{% for i in range(40) %}{% set ns.x = ns.x.join([ns.x, ns.x]) %}{% endfor %}".into(),
         "{% set ns = namespace(x='aaaa') %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] | join(ns.x) %}{% endfor %}".into(),
-        "{% set ns = namespace(x='\n\n\n\n') %}{% for i in range(40) %}{% set ns.x = ns.x | indent(64, true, true) %}{% endfor %}".into(),
+        "{% set ns = namespace(x='\n\n\n\n') %}{% for i in range(40) %}{% set ns.x = ns.x.replace('\n', '\n\n') | indent(64, true, true) %}{% endfor %}".into(),
         format!("{{% for i in range(9000) %}}{}{{% endfor %}}", "x".repeat(60_000)),
         format!("{{% set a %}}{{% for i in range(9000) %}}{}{{% endfor %}}{{% endset %}}", "x".repeat(60_000)),
         format!("{{% macro m() %}}{}{{% endmacro %}}{{% set a %}}{{% for i in range(9000) %}}{{{{ m() }}}}{{% endfor %}}{{% endset %}}", "x".repeat(60_000)),
@@ -59,11 +73,11 @@ fn text_without_end() {
     ];
     for source in cases {
         let error = refusal(&source);
-        let short: String = source.chars().take(120).collect();
         assert!(
             error.contains("more text than the messages account for")
                 || error.contains("nested too deeply"),
-            "{short}: {error}"
+            "{}: {error}",
+            short(&source)
         );
     }
 }
@@ -73,13 +87,30 @@ fn text_without_end() {
 // THEN each ends in an error that says so
 #[test]
 fn work_without_end() {
-    let loops = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}";
-    assert!(refusal(loops).contains("fuel"));
+    let loops =
+        "{% for a in range(999) %}{% for b in range(99) %}{% for c in 'abcdefghij' | list %}\
+                 {% if c == 'k' %}{% endif %}{% endfor %}{% endfor %}{% endfor %}";
+    let error = refusal(loops);
+    assert!(
+        error.contains("fuel") || error.contains("more text"),
+        "{error}"
+    );
+    let calls = "{% macro m() %}{{ 1 + 1 == 2 and 2 + 2 == 4 }}{% endmacro %}\
+                 {% for a in range(99999) %}{% set _ = m() ~ m() ~ m() ~ m() %}{% endfor %}";
+    let error = refusal(calls);
+    assert!(
+        error.contains("fuel") || error.contains("more text"),
+        "{error}"
+    );
     let macros = "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}";
     assert!(refusal(macros).contains("recursion"));
-    let mutual = "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}";
+    let mutual =
+        "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}";
     let error = refusal(mutual);
-    assert!(error.contains("recursion") || error.contains("unknown"), "{error}");
+    assert!(
+        error.contains("recursion") || error.contains("unknown"),
+        "{error}"
+    );
     let nested = "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}";
     assert!(refusal(nested).contains("nested too deeply"));
     let range = "{% for i in range(1000000000000) %}{% endfor %}";
@@ -115,21 +146,33 @@ fn sources_that_are_refused() {
         (deep("(", ")", 5_000), "operations"),
         (deep("(", ")", 60), "nested brackets"),
         (deep("[", "]", 60), "nested brackets"),
-        (deep("not ", "", 50_000), "operations"),
+        (deep("not ", "", 20_000), "operations"),
         (deep("- ", "", 50_000), "operations"),
         (deep("1 if 1 else ", "", 9_000), "operations"),
         (deep("1 + ", "", 30_000), "operations"),
         (ifs(5_000), "nested statements"),
-        (format!("{{% if 1 %}}{}{{% endif %}}", "{% elif 1 %}".repeat(5_000)), "elif"),
+        (
+            format!("{{% if 1 %}}{}{{% endif %}}", "{% elif 1 %}".repeat(5_000)),
+            "elif",
+        ),
         ("{{ 'a' * 100000000 }}".into(), "`*`"),
         ("{{ 9 ** 9 ** 9 }}".into(), "`**`"),
-        ("\n{% include 'x' %}".into(), "line 2: `{% include %}` is not supported"),
+        (
+            "\n{% include 'x' %}".into(),
+            "line 2: `{% include %}` is not supported",
+        ),
         ("{% import 'x' as y %}".into(), "`{% import %}`"),
         ("{% extends 'x' %}".into(), "`{% extends %}`"),
         ("{% block x %}{% endblock %}".into(), "`{% block %}`"),
         ("{% with a = 1 %}{% endwith %}".into(), "`{% with %}`"),
-        ("{% filter upper %}a{% endfilter %}".into(), "`{% filter %}`"),
-        ("{% for a in [] recursive %}{% endfor %}".into(), "`recursive`"),
+        (
+            "{% filter upper %}a{% endfilter %}".into(),
+            "`{% filter %}`",
+        ),
+        (
+            "{% for a in [] recursive %}{% endfor %}".into(),
+            "`recursive`",
+        ),
         ("{% for a in [] %}".into(), "no end"),
         ("{% if %}".into(), "line 1"),
         ("{{ 'a' | pprint }}".into(), "pprint"),
@@ -140,13 +183,8 @@ fn sources_that_are_refused() {
         ("x".repeat(200_000), "bytes"),
     ];
     for (source, reason) in cases {
-        let short: String = source.chars().take(60).collect();
-        let dir = TempDir::new().unwrap();
-        std::fs::write(dir.path().join("chat_template.jinja"), &source).unwrap();
-        let error = message(
-            ChatTemplate::from_dir(dir.path()).and_then(|t| t.unwrap().render(&hello(), true)),
-        );
-        assert!(error.contains(reason), "{short}: {error}");
+        let error = message(render(&source, &hello()));
+        assert!(error.contains(reason), "{}: {error}", short(&source));
         assert!(error.contains("chat_template.jinja"), "{error}");
     }
 }

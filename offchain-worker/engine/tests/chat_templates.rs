@@ -152,5 +152,8 @@ fn templates_are_found() {
 fn models_without_a_template() {
     let engine = Engine::load(&common::golden("llama-mha-tied"), "cpu").unwrap();
     let error = message(engine.chat_prompt(&said("x")));
-    assert!(error.contains("tokenizer_config.json: chat template: is missing"), "{error}");
+    assert!(
+        error.contains("tokenizer_config.json: chat template: is missing"),
+        "{error}"
+    );
 }

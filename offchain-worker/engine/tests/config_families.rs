@@ -124,7 +124,10 @@ fn older_and_newer_style_agree() {
         }
     );
     assert!(config.qkv_bias && config.attention_output_bias && config.mlp_bias);
-    assert_eq!((config.bos_token_id, &config.eos_token_ids[..]), (Some(1), &[2, 3][..]));
+    assert_eq!(
+        (config.bos_token_id, &config.eos_token_ids[..]),
+        (Some(1), &[2, 3][..])
+    );
     // And what we write means the same again.
     assert_eq!(read(&config.to_json()).unwrap(), config);
 }
@@ -180,7 +183,7 @@ fn what_is_not_supported_is_named() {
         (json!({"rope_theta": 0}), "field `rope_theta`"),
         (json!({"rope_theta": "big"}), "field `rope_theta`: invalid type"),
         (json!({"hidden_size": 500}), "field `head_dim`: is missing, and hidden_size 500"),
-        (json!({"hidden_size": -1}), "field `hidden_size`: invalid value"),
+        (json!({"hidden_size": -1}), "field `hidden_size`: invalid"),
         (json!({"hidden_size": 512.5}), "field `hidden_size`"),
         (json!({"num_attention_heads": 0}), "field `num_attention_heads`"),
         (json!({"num_key_value_heads": 3}), "field `num_key_value_heads`: 3 does not divide"),
@@ -222,6 +225,9 @@ fn files_that_are_no_configuration() {
         std::fs::write(&path, text).unwrap();
         let error = message(LlamaConfig::from_file(&path));
         assert!(error.contains(expected), "{error}");
-        assert!(error.contains("config.json") && error.len() < 600, "{error}");
+        assert!(
+            error.contains("config.json") && error.len() < 600,
+            "{error}"
+        );
     }
 }

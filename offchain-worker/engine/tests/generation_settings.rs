@@ -9,11 +9,7 @@ use tempfile::TempDir;
 
 fn read(value: &Value) -> Result<GenerationDefaults> {
     let dir = TempDir::new().unwrap();
-    std::fs::write(
-        dir.path().join("generation_config.json"),
-        value.to_string(),
-    )
-    .unwrap();
+    std::fs::write(dir.path().join("generation_config.json"), value.to_string()).unwrap();
     GenerationDefaults::from_dir(dir.path(), 100)
 }
 
@@ -27,13 +23,21 @@ fn sampling_defaults() {
     }))
     .unwrap();
     assert_eq!(
-        (said.effective_temperature(), said.effective_top_k(), said.effective_top_p()),
+        (
+            said.effective_temperature(),
+            said.effective_top_k(),
+            said.effective_top_p()
+        ),
         (0.6, 20, 0.9)
     );
     assert_eq!(said.max_new_tokens, Some(300));
     let silent = read(&json!({"do_sample": true})).unwrap();
     assert_eq!(
-        (silent.effective_temperature(), silent.effective_top_k(), silent.effective_top_p()),
+        (
+            silent.effective_temperature(),
+            silent.effective_top_k(),
+            silent.effective_top_p()
+        ),
         (1.0, 50, 1.0)
     );
     let empty = TempDir::new().unwrap();
@@ -43,7 +47,11 @@ fn sampling_defaults() {
         GenerationDefaults::from_dir(empty.path(), 100).unwrap(),
     ] {
         assert_eq!(
-            (greedy.effective_temperature(), greedy.effective_top_k(), greedy.effective_top_p()),
+            (
+                greedy.effective_temperature(),
+                greedy.effective_top_k(),
+                greedy.effective_top_p()
+            ),
             (0.0, 0, 1.0)
         );
     }

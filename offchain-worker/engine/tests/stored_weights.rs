@@ -70,6 +70,38 @@ fn matrices_keep_their_precision() {
     assert_eq!(seen, [true; 3]);
 }
 
+// GIVEN checkpoints, and what they are said to take in memory
+// WHEN their matrices are read, as they are stored and in int8
+// THEN they take as much
+#[test]
+fn memory_is_what_matrices_take() {
+    for name in golden_names() {
+        let (dir, mut stored, mut int8) = (golden(&name), 0, 0);
+        let (weights, config) = (WeightFiles::open(&dir).unwrap(), config(&dir));
+        for (tensor, shape) in config.tensor_shapes() {
+            match shape[..] {
+                [rows, cols] => {
+                    let matrix = weights.matrix(&tensor, [rows, cols]).unwrap();
+                    stored += matrix.bytes() as u64;
+                    let looked_up = tensor.contains("embed") && !config.tie_word_embeddings;
+                    int8 += match looked_up {
+                        true => matrix.bytes() as u64,
+                        false => matrix.quantise().bytes() as u64,
+                    };
+                }
+                _ => {
+                    stored += 4 * shape[0] as u64;
+                    int8 += 4 * shape[0] as u64;
+                }
+            }
+        }
+        assert_eq!(weights.memory(&config, None).unwrap(), stored, "{name}");
+        let said = weights.memory(&config, Some(Precision::Int8)).unwrap();
+        assert_eq!(said, int8, "{name}");
+        assert!(said < stored, "{name}");
+    }
+}
+
 // GIVEN a file whose header has an odd length, so that no tensor is aligned
 // WHEN a matrix is read
 // THEN its numbers are those of the file
@@ -117,14 +149,23 @@ fn corrupt_headers() {
         (file(&entry("[4,20]", "[4]"), 20), "corrupt"),
         (file(&entry("[0,16]", "[3]"), 16), "corrupt"),
         (file(&entry("[16,0]", "[4]"), 16), "corrupt"),
-        (file(&entry("[0,16]", "[4611686018427387904,4]"), 16), "corrupt"),
-        (file(&entry("[0,18446744073709551615]", "[4]"), 16), "corrupt"),
+        (
+            file(&entry("[0,16]", "[4611686018427387904,4]"), 16),
+            "corrupt",
+        ),
+        (
+            file(&entry("[0,18446744073709551615]", "[4]"), 16),
+            "corrupt",
+        ),
         (file(&entry("[0,16]", "[-4]"), 16), "corrupt"),
     ];
     for (bytes, expected) in cases {
         let error = message(opened(&bytes));
         assert!(error.contains(expected), "{expected}: {error}");
-        assert!(error.contains("model.safetensors: truncated or corrupt"), "{error}");
+        assert!(
+            error.contains("model.safetensors: truncated or corrupt"),
+            "{error}"
+        );
     }
 }
 
@@ -140,17 +181,27 @@ fn folders_are_checked_without_loading() {
         ..config(&dir)
     };
     let error = message(weights.check(&deeper));
-    assert!(error.contains("model.safetensors: tensor `model.layers.2."), "{error}");
+    assert!(
+        error.contains("model.safetensors: tensor `model.layers.2."),
+        "{error}"
+    );
     assert!(error.contains("is missing"), "{error}");
     let wider = LlamaConfig {
         intermediate_size: 129,
         ..config(&dir)
     };
     let error = message(weights.check(&wider));
-    assert!(error.contains("`model.layers.0.mlp.gate_proj.weight` has shape [128, 64]"), "{error}");
-    let header = r#"{"model.embed_tokens.weight":{"dtype":"I16","shape":[64,32],"data_offsets":[0,4096]}}"#;
+    assert!(
+        error.contains("`model.layers.0.mlp.gate_proj.weight` has shape [128, 64]"),
+        "{error}"
+    );
+    let header =
+        r#"{"model.embed_tokens.weight":{"dtype":"I16","shape":[64,32],"data_offsets":[0,4096]}}"#;
     let error = message(opened(&file(header, 4_096)).unwrap().check(&tiny_config()));
-    assert!(error.contains("`model.embed_tokens.weight` is stored as I16"), "{error}");
+    assert!(
+        error.contains("`model.embed_tokens.weight` is stored as I16"),
+        "{error}"
+    );
 }
 
 // GIVEN an index that names a file that is not there, no file at all, or more than there can be
@@ -164,8 +215,14 @@ fn indexes_that_do_not_fit() {
         index["weight_map"]["model.norm.weight"] = "model-00009-of-00009.safetensors".into();
     });
     let error = message(WeightFiles::open(dir.path()));
-    assert!(error.contains("model-00009-of-00009.safetensors: missing"), "{error}");
-    assert!(error.contains("index.json names it for tensor `model.norm.weight`"), "{error}");
+    assert!(
+        error.contains("model-00009-of-00009.safetensors: missing"),
+        "{error}"
+    );
+    assert!(
+        error.contains("index.json names it for tensor `model.norm.weight`"),
+        "{error}"
+    );
 
     edit_json(&path, |index| index["weight_map"] = json!({}));
     assert!(message(WeightFiles::open(dir.path())).contains("`weight_map` is empty"));
@@ -174,7 +231,10 @@ fn indexes_that_do_not_fit() {
     for name in ["..", ".", "", "/etc/passwd", "a/b.safetensors"] {
         edit_json(&path, |index| *index = json!({"weight_map": {"t": name}}));
         let error = message(WeightFiles::open(dir.path()));
-        assert!(error.contains("not the name of a file in this folder"), "{name}: {error}");
+        assert!(
+            error.contains("not the name of a file in this folder"),
+            "{name}: {error}"
+        );
     }
 }
 
@@ -195,7 +255,10 @@ fn tensors_in_another_shard() {
         index["weight_map"][name] = shard.as_str().into();
     });
     let error = message(WeightFiles::open(dir.path()).unwrap().vector(name, 96));
-    assert!(error.contains(&format!("{shard}: tensor `{name}` is missing")), "{error}");
+    assert!(
+        error.contains(&format!("{shard}: tensor `{name}` is missing")),
+        "{error}"
+    );
 }
 
 // GIVEN configurations of every kind
@@ -238,7 +301,10 @@ fn listed_tensors_are_those_of_the_model() {
         ours.sort();
         listed.sort();
         assert_eq!(listed, ours);
-        let count: usize = listed.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let count: usize = listed
+            .iter()
+            .map(|(_, s)| s.iter().product::<usize>())
+            .sum();
         assert_eq!(count as u64, config.num_parameters());
     }
 }

@@ -131,7 +131,11 @@ fn byte_tokens_come_whole() {
     let (_dir, tokenizer) = byte_fallback();
     let ids = [vec![256], bytes("中文é🦙"), vec![257]].concat();
     let pieces = streamed(&tokenizer, &ids);
-    let shown: Vec<&str> = pieces.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+    let shown: Vec<&str> = pieces
+        .iter()
+        .map(String::as_str)
+        .filter(|p| !p.is_empty())
+        .collect();
     assert_eq!(shown, ["Hola", "中", "文", "é", "🦙", " mundo"]);
     assert_eq!(pieces.concat(), tokenizer.decode(&ids, true).unwrap());
 }
@@ -158,7 +162,10 @@ fn emoji_of_several_tokens() {
     let ids = [vec![256, 258, 259, 260], bytes("👩🏽\u{200d}🚀"), vec![261]].concat();
     let pieces = streamed(&tokenizer, &ids);
     assert_eq!(pieces.concat(), "Hola 😀\u{200d}👩🏽\u{200d}🚀fin");
-    assert!(pieces.iter().all(|piece| !piece.contains('\u{FFFD}')), "{pieces:?}");
+    assert!(
+        pieces.iter().all(|piece| !piece.contains('\u{FFFD}')),
+        "{pieces:?}"
+    );
 }
 
 // GIVEN special tokens between words, which are not shown
@@ -171,7 +178,10 @@ fn spaces_survive_special_tokens() {
         let ids = [vec![256], vec![262; between], vec![257]].concat();
         let text = streamed(&tokenizer, &ids).concat();
         match between {
-            200 => assert!(["Hola mundo", "Holamundo"].contains(&text.as_str()), "{text}"),
+            200 => assert!(
+                ["Hola mundo", "Holamundo"].contains(&text.as_str()),
+                "{text}"
+            ),
             _ => assert_eq!(text, tokenizer.decode(&ids, true).unwrap()),
         }
     }

@@ -97,6 +97,8 @@ impl Generate {
     /// # Errors
     /// The model does not load, the request is out of its range, or a file cannot be written.
     pub fn run(self) -> Result<()> {
+        // What was given is checked before a large model is loaded.
+        self.sampling.to_sampling(&SamplingDefaults::default())?;
         let engine = Engine::load(&self.model, &self.device)?;
         let prompt_ids = self.prompt_ids(&engine)?;
         let room = engine

@@ -1,12 +1,15 @@
 //! `model`: look into model folders, import and calibrate them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use chasqui_audit::{calibrate, calibrate::CalibrationPlan};
-use chasqui_engine::{weights::WeightFiles, Engine, LlamaConfig};
+use chasqui_engine::{cpu::Precision, weights::WeightFiles, Assets, Engine, LlamaConfig};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{json, Value};
 
 use super::{
     generate::{ids_option, IdList},
@@ -54,30 +57,88 @@ pub struct Inspect {
 
 impl Inspect {
     fn run(self) -> Result<()> {
-        let config = LlamaConfig::from_file(&self.dir.join("config.json"))?;
-        let weights = WeightFiles::open(&self.dir)?;
-        let tensors = weights.names();
+        let (config, weights) = open_model(&self.dir)?;
+        let assets = Assets::from_dir(&self.dir, config.vocab_size)?;
+        let needed: BTreeSet<String> = config
+            .tensor_shapes()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        let (mut stored, mut unused) = (BTreeMap::<String, usize>::new(), Vec::new());
+        for entry in weights.entries() {
+            match needed.contains(&entry.name) {
+                true => *stored.entry(entry.dtype).or_default() += 1,
+                false => unused.push(entry.name),
+            }
+        }
+        let said = &assets.generation;
+        let end_ids = said.eos_token_ids.as_ref();
         let value = json!({
             "architecture": config.architecture.class_name(),
             "parameters": config.num_parameters(),
             "weights": config.dtype.name(),
+            "stored_tensors": stored,
+            "tensors": needed.len(),
+            "unused_tensors": unused,
+            "memory_bytes": {
+                "stored": weights.memory(&config, None)?,
+                "int8": weights.memory(&config, Some(Precision::Int8))?,
+                "float32": 4 * config.num_parameters(),
+            },
+            "cache_bytes_per_token": config.cache_bytes_per_token(),
             "vocab_size": config.vocab_size,
             "hidden_size": config.hidden_size,
             "layers": config.num_hidden_layers,
             "attention_heads": config.num_attention_heads,
             "key_value_heads": config.num_key_value_heads,
+            "head_size": config.head_dim,
             "context": config.max_position_embeddings,
-            "end_ids": config.eos_token_ids,
+            "rope_base": config.rope_theta,
+            "rope_scaling": format!("{:?}", config.rope_scaling),
+            "begin_id": config.bos_token_id,
+            "end_ids": end_ids.unwrap_or(&config.eos_token_ids),
             "tied_head": config.tie_word_embeddings,
-            "tensors": tensors.len(),
-            "tokenizer": self.dir.join("tokenizer.json").is_file(),
+            "tokenizer": assets.tokenizer.is_some(),
+            "chat_template": assets.chat.is_some(),
+            "sampling": {
+                "temperature": said.effective_temperature(),
+                "top_k": said.effective_top_k(),
+                "top_p": said.effective_top_p(),
+                "max_new_tokens": said.max_new_tokens,
+                "not_computed": said.ignored,
+            },
         });
         self.json.print(&value, || {
             for (key, value) in value.as_object().into_iter().flatten() {
-                println!("{key:<16} {value}");
+                println!("{key:<22} {}", shown(key, value));
             }
         });
         Ok(())
+    }
+}
+
+/// A value as a person reads it: bytes with their unit, lists and tables in words.
+fn shown(key: &str, value: &Value) -> String {
+    match value {
+        Value::Object(table) => table
+            .iter()
+            .map(|(name, value)| format!("{name} {}", shown(key, value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Value::Array(list) if list.is_empty() => "none".into(),
+        Value::Array(list) => list
+            .iter()
+            .map(|value| shown(key, value))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Value::Number(number) if key.contains("bytes") => {
+            let bytes = number.as_f64().unwrap_or_default();
+            format!("{bytes} ({:.1} MiB)", bytes / f64::from(1 << 20))
+        }
+        Value::Bool(value) => if *value { "yes" } else { "no" }.into(),
+        Value::Null => "none".into(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
     }
 }
 
@@ -96,7 +157,8 @@ pub struct Import {
 
 impl Import {
     fn run(self) -> Result<()> {
-        check_model(&self.dir)?;
+        let (config, _) = open_model(&self.dir)?;
+        Assets::from_dir(&self.dir, config.vocab_size)?;
         let store = BlobStore::open_dir(&self.blob_dir)
             .with_context(|| format!("--blob-dir {}", self.blob_dir.display()))?;
         let (manifest, root) = Manifest::import(&store, &self.dir)?;
@@ -121,12 +183,13 @@ impl Import {
     }
 }
 
-/// Refuses what no worker could serve before it gets a name: the configuration must be one that the engine
-/// computes, and the weight files whole.
-fn check_model(dir: &Path) -> Result<()> {
-    LlamaConfig::from_file(&dir.join("config.json"))?;
-    WeightFiles::open(dir)?;
-    Ok(())
+/// Refuses what no worker could serve: the configuration must be one that the engine computes, the weight files
+/// whole, and every tensor there in its shape.
+fn open_model(dir: &Path) -> Result<(LlamaConfig, WeightFiles)> {
+    let config = LlamaConfig::from_file(&dir.join("config.json"))?;
+    let weights = WeightFiles::open(dir)?;
+    weights.check(&config)?;
+    Ok((config, weights))
 }
 
 /// Options of `model calibrate`.

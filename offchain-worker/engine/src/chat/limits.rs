@@ -299,7 +299,11 @@ impl Rewriter {
                 self.replace(tag, "endif");
             }
             "else" | "break" | "continue" | "do" => {}
-            other => return Err(format!("`{{% {other} %}}` is not supported in chat templates")),
+            other => {
+                return Err(format!(
+                    "`{{% {other} %}}` is not supported in chat templates"
+                ))
+            }
         }
         Ok(())
     }

@@ -107,7 +107,10 @@ impl ChatTemplate {
             .into_iter()
             .filter_map(|name| {
                 let files = [config.as_ref(), map.as_ref()];
-                let found = files.into_iter().flatten().find_map(|file| token(file, name));
+                let found = files
+                    .into_iter()
+                    .flatten()
+                    .find_map(|file| token(file, name));
                 Some((name, found?))
             })
             .collect();

@@ -100,8 +100,33 @@ pub(super) fn environment<'a>(budget: &Arc<Budget>, syntax: SyntaxConfig) -> Env
         },
     );
 
+    // What Python takes for iterable differs a little from what the template engine does.
+    env.add_test("iterable", |value: &Value| {
+        matches!(
+            value.kind(),
+            ValueKind::String
+                | ValueKind::Bytes
+                | ValueKind::Seq
+                | ValueKind::Map
+                | ValueKind::Iterable
+                | ValueKind::Undefined
+        )
+    });
+    env.add_test("sequence", |value: &Value| {
+        matches!(
+            value.kind(),
+            ValueKind::String
+                | ValueKind::Bytes
+                | ValueKind::Seq
+                | ValueKind::Map
+                | ValueKind::Undefined
+        )
+    });
+
     env.add_function("raise_exception", |reason: String| {
-        Err::<Value, _>(fail(format!("the template refuses these messages: {reason}")))
+        Err::<Value, _>(fail(format!(
+            "the template refuses these messages: {reason}"
+        )))
     });
     let shared = budget.clone();
     env.add_function("strftime_now", move |format: &str| {

@@ -13,6 +13,7 @@ use serde_json::{json, Value};
 pub(crate) use fields::Fields;
 pub use rope::RopeScaling;
 
+use crate::cpu::matrix::Precision;
 use crate::error::{EngineError, Result};
 
 /// Decoder families that differ only in biases, norms and defaults.
@@ -70,6 +71,15 @@ impl WeightDtype {
             Self::F32 => "float32",
             Self::F16 => "float16",
             Self::Bf16 => "bfloat16",
+        }
+    }
+
+    /// The precision in memory that holds it exactly.
+    pub fn precision(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::F16 => Precision::F16,
+            Self::Bf16 => Precision::Bf16,
         }
     }
 
@@ -247,6 +257,12 @@ impl LlamaConfig {
         };
         let tables = if self.tie_word_embeddings { 1 } else { 2 };
         tables * vocab * hidden + layers * layer + hidden
+    }
+
+    /// Bytes of keys and values, in f32, that one token of one sequence takes.
+    pub fn cache_bytes_per_token(&self) -> u64 {
+        let kv = (self.num_key_value_heads * self.head_dim) as u64;
+        2 * 4 * kv * self.num_hidden_layers as u64
     }
 
     /// Every tensor of the checkpoint by its Hugging Face name, with its shape.

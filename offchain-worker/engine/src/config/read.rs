@@ -131,7 +131,10 @@ fn biases(fields: &Fields, architecture: Architecture) -> Result<(bool, bool, bo
     let attention: bool = fields.get("attention_bias")?.unwrap_or(false);
     let feed_forward: bool = fields.get("mlp_bias")?.unwrap_or(false);
     let none = |field| {
-        let reason = format!("is true, but {} has no such biases", architecture.class_name());
+        let reason = format!(
+            "is true, but {} has no such biases",
+            architecture.class_name()
+        );
         Err(fields.fail(field, reason))
     };
     match architecture {

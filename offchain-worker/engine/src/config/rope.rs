@@ -172,16 +172,17 @@ impl RopeScaling {
                 original_context,
             } => {
                 let context = *original_context as f64;
-                let wavelength = std::f64::consts::TAU / f64::from(frequency);
-                if wavelength > context / low_freq_factor {
+                // The reference divides a number by a tensor as number times reciprocal.
+                let wavelength = (1.0 / frequency) * std::f32::consts::TAU;
+                if wavelength > (context / low_freq_factor) as f32 {
                     frequency / *factor as f32
-                } else if wavelength < context / high_freq_factor {
+                } else if wavelength < (context / high_freq_factor) as f32 {
                     frequency
                 } else {
-                    let smooth = (context / wavelength - low_freq_factor)
-                        / (high_freq_factor - low_freq_factor);
-                    let scaled = f64::from(frequency) / factor;
-                    ((1.0 - smooth) * scaled + smooth * f64::from(frequency)) as f32
+                    let turns = (1.0 / wavelength) * context as f32;
+                    let smooth = (turns - *low_freq_factor as f32)
+                        / (high_freq_factor - low_freq_factor) as f32;
+                    (1.0 - smooth) * frequency / *factor as f32 + smooth * frequency
                 }
             }
         }
@@ -192,11 +193,13 @@ impl LlamaConfig {
     /// Inverse rotary frequencies, one for each of the `head_dim / 2` planes, in radians a token.
     ///
     /// Rounded to f32 where the reference implementation rounds, and at the end to
-    /// `rope_frequency_dtype`, so that angles at large positions agree with it.
+    /// `rope_frequency_dtype`: at position 10,000 the last bit of a frequency shows in the logits.
     pub fn inverse_frequencies(&self) -> Vec<f32> {
         let plane = |plane: usize| {
             let exponent = (2 * plane) as f32 / self.head_dim as f32;
-            let frequency = 1.0 / libm::pow(f64::from(self.rope_theta as f32), f64::from(exponent)) as f32;
+            // The nearest f32 to the power, whatever the platform's own functions give.
+            let frequency =
+                1.0 / libm::pow(f64::from(self.rope_theta as f32), f64::from(exponent)) as f32;
             let stretched = self.rope_scaling.stretch(frequency);
             self.rope_frequency_dtype.round(stretched)
         };

@@ -162,6 +162,18 @@ pub enum Precision {
     Int8,
 }
 
+impl Precision {
+    /// What [`Matrix::bytes`] is for a matrix of this precision.
+    pub fn bytes(self, rows: usize, cols: usize) -> u64 {
+        let (rows, cols) = (rows as u64, cols as u64);
+        match self {
+            Self::F32 => 4 * rows * cols,
+            Self::F16 | Self::Bf16 => 2 * rows * cols,
+            Self::Int8 => Int8Rows::layout(cols as usize).1 as u64 * rows,
+        }
+    }
+}
+
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -190,10 +202,15 @@ pub(crate) struct Int8Rows {
 struct Line([u8; 64]);
 
 impl Int8Rows {
-    fn zeroed(rows: usize, cols: usize) -> Self {
+    /// Where a row's integers begin, and its length, in bytes.
+    fn layout(cols: usize) -> (usize, usize) {
         let blocks = cols.div_ceil(BLOCK);
         let quants = (blocks * size_of::<f32>()).next_multiple_of(16);
-        let stride = quants + blocks * BLOCK;
+        (quants, quants + blocks * BLOCK)
+    }
+
+    fn zeroed(rows: usize, cols: usize) -> Self {
+        let (quants, stride) = Self::layout(cols);
         Self {
             lines: vec![Line([0; 64]); (stride * rows).div_ceil(64)],
             stride,

@@ -13,13 +13,15 @@ use serde::Deserialize;
 pub use file::TensorBytes;
 
 use crate::config::{LlamaConfig, WeightDtype};
-use crate::cpu::matrix::Matrix;
+use crate::cpu::matrix::{Matrix, Precision};
 use crate::error::{EngineError, Result};
 use crate::files::{read_json, MAX_INDEX_BYTES};
 use file::WeightFile;
 
 const SINGLE_FILE: &str = "model.safetensors";
 const INDEX_FILE: &str = "model.safetensors.index.json";
+
+const EMBEDDING: &str = "model.embed_tokens.weight";
 
 /// More shards than any published model has; bounds how many files a hostile index opens.
 const MAX_SHARDS: usize = 4_096;
@@ -147,12 +149,10 @@ impl WeightFiles {
     pub fn tensor_bytes(&self, name: &str, shape: &[usize]) -> Result<TensorBytes> {
         let position = match &self.index {
             None => 0,
-            Some(index) => *index
-                .get(name)
-                .ok_or_else(|| EngineError::MissingTensor {
-                    path: self.origin.clone(),
-                    tensor: name.to_string(),
-                })?,
+            Some(index) => *index.get(name).ok_or_else(|| EngineError::MissingTensor {
+                path: self.origin.clone(),
+                tensor: name.to_string(),
+            })?,
         };
         self.files[position].tensor(name, shape)
     }
@@ -178,6 +178,26 @@ impl WeightFiles {
             WeightDtype::F16 => Matrix::from_f16(bytes.elements()?, rows, cols),
             WeightDtype::Bf16 => Matrix::from_bf16(bytes.elements()?, rows, cols),
         })
+    }
+
+    /// Bytes of memory that the CPU decoder's weights take: matrices as they are stored or, if
+    /// `precision` is given, in that; vectors in f32. Rows of an embedding that is not the head
+    /// are only looked up, so they stay as they are stored. Reads headers only.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn memory(&self, config: &LlamaConfig, precision: Option<Precision>) -> Result<u64> {
+        let mut sum = 0;
+        for (name, shape) in config.tensor_shapes() {
+            let stored = self.tensor_bytes(&name, &shape)?.dtype.precision();
+            let looked_up = name == EMBEDDING && !config.tie_word_embeddings;
+            sum += match shape[..] {
+                [rows, cols] if looked_up => stored.bytes(rows, cols),
+                [rows, cols] => precision.unwrap_or(stored).bytes(rows, cols),
+                _ => Precision::F32.bytes(1, shape.iter().product()),
+            };
+        }
+        Ok(sum)
     }
 
     /// The vector `name` of `len` elements as f32.
