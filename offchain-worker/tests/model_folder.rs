@@ -239,7 +239,7 @@ fn chats_that_cannot_be() {
         ),
         (
             &["generate", "--model", text(&path), "--ids", "1", "--chat"],
-            "--prompt",
+            "cannot be used with",
         ),
         (
             &[

@@ -27,7 +27,7 @@ pub struct Generate {
     #[command(flatten)]
     pub prompt: PromptOption,
     /// Take --prompt as a user's message and put it into the model's chat template.
-    #[arg(long, requires = "prompt")]
+    #[arg(long, requires = "prompt", conflicts_with = "ids")]
     pub chat: bool,
     /// A system message before the user's.
     #[arg(long, value_name = "TEXT", requires = "chat")]
