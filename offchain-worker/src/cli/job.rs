@@ -172,7 +172,10 @@ impl SubmitCommand {
         let salt = client::fresh_salt()?;
         let prompt = match asked.inline() {
             Some(prompt) if !self.as_blob => prompt,
-            _ => self.to_blob(asked, &chain, &salt).await?,
+            _ => {
+                self.to_blob(asked, sampling.max_tokens, &chain, &salt)
+                    .await?
+            }
         };
         let blob = match &prompt {
             Prompt::Blob { root, .. } => Some(format!("{root:?}")),
@@ -219,7 +222,13 @@ impl SubmitCommand {
     }
 
     /// The prompt as a blob in the blob folder, and words about it.
-    async fn to_blob(&self, asked: Asked, chain: &Chain, salt: &[u8; 32]) -> Result<Prompt> {
+    async fn to_blob(
+        &self,
+        asked: Asked,
+        max_tokens: u32,
+        chain: &Chain,
+        salt: &[u8; 32],
+    ) -> Result<Prompt> {
         let why = match asked.inline() {
             Some(_) => "as asked".to_string(),
             None => format!("because it has {}", asked.size()),
@@ -232,7 +241,7 @@ impl SubmitCommand {
                 .context("a prompt in a blob is token ids, so its text is tokenized here")
         })?;
         let head = chain.head().await?;
-        client::check_ids(&head, &self.checkpoint, &ids, self.sampling.max_tokens).await?;
+        client::check_ids(&head, &self.checkpoint, &ids, max_tokens).await?;
         let prompt = prompt::to_blob(&ids, &chain.genesis(), salt, &store)?;
         if let (Prompt::Blob { root, .. }, false) = (&prompt, self.json.json) {
             eprintln!("prompt of {} tokens sent as a blob, {why}", ids.len());
