@@ -1,7 +1,6 @@
 //! The model as an audit sees it.
 
-use burn::tensor::{s, Int, Tensor, TensorData};
-use chasqui_engine::{Engine, EngineError, KvCache};
+use chasqui_engine::{Engine, Pass};
 
 use crate::error::Result;
 
@@ -43,8 +42,8 @@ pub trait Scorer {
     ) -> Result<()>;
 }
 
-/// An engine that takes `chunk` tokens at a time: 1 computes as decoding does, with matrix-vector products,
-/// large ones as a prefill does. Their difference is what calibration measures.
+/// An engine that takes `chunk` tokens at a time: 1 computes as decoding does, large ones as a prefill does. Their
+/// difference is what calibration measures; on a device whose bits do not depend on the chunk there is none.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunked<'a> {
     /// The model.
@@ -80,51 +79,50 @@ impl Scorer for Chunked<'_> {
         let Some(&last) = wanted.last() else {
             return Ok(());
         };
-        let model = self.engine.model();
-        let device = model.device();
+        let (width, vocab) = (self.hidden_size(), self.vocab_size());
+        let decoder = self.engine.decoder();
         let fed = ids.get(..=last).unwrap_or(ids);
-        let mut cache = KvCache::new(model.config(), 1, fed.len(), &device);
+        let mut sequence = decoder.sequence(fed.len())?;
         let mut wanted = wanted;
-        for (pass, chunk) in fed.chunks(self.chunk.max(1)).enumerate() {
+        for (pass, ids) in fed.chunks(self.chunk.max(1)).enumerate() {
             let start = pass * self.chunk.max(1);
-            let values: Vec<i64> = chunk.iter().map(|id| i64::from(*id)).collect();
-            let tokens =
-                Tensor::<2, Int>::from_data(TensorData::new(values, [1, chunk.len()]), &device);
-            let hidden = model.forward_cached(tokens, &mut cache);
-            let here = wanted.partition_point(|index| *index < start + chunk.len());
+            let here = wanted.partition_point(|index| *index < start + ids.len());
             let (rows, later) = wanted.split_at(here);
             wanted = later;
-            let Some((first, end)) = rows.first().zip(rows.last().map(|last| last + 1)) else {
-                continue;
+            let first = rows.first().map_or(start + ids.len(), |first| *first);
+            let from = first - start;
+            let pass = Pass {
+                sequence: &mut sequence,
+                ids,
+                from,
             };
-            let hidden = if end - first == rows.len() {
-                hidden.slice(s![.., first - start..end - start, ..])
-            } else {
-                let local: Vec<i64> = rows.iter().map(|index| (index - start) as i64).collect();
-                let count = local.len();
-                hidden.select(
-                    1,
-                    Tensor::<1, Int>::from_data(TensorData::new(local, [count]), &device),
-                )
-            };
-            let logits = to_host(model.logits(hidden.clone()))?;
-            let hidden = to_host(hidden)?;
-            let states = hidden.chunks_exact(self.hidden_size());
-            for ((index, hidden), logits) in rows
-                .iter()
-                .zip(states)
-                .zip(logits.chunks_exact(self.vocab_size()))
-            {
-                visit(Position {
-                    index: *index,
-                    hidden,
-                    logits,
-                })?;
+            let states = decoder.forward(&mut [pass])?;
+            let state = |index: usize| &states[(index - first) * width..][..width];
+            for rows in rows.chunks((LOGITS / vocab).max(1)) {
+                let hidden: Vec<f32> = rows
+                    .iter()
+                    .flat_map(|index| state(*index))
+                    .copied()
+                    .collect();
+                let logits = decoder.logits(&hidden)?;
+                let states = hidden.chunks_exact(width);
+                for ((index, hidden), logits) in
+                    rows.iter().zip(states).zip(logits.chunks_exact(vocab))
+                {
+                    visit(Position {
+                        index: *index,
+                        hidden,
+                        logits,
+                    })?;
+                }
             }
         }
         Ok(())
     }
 }
+
+/// Logits that are computed at once, in elements: bounds their memory.
+const LOGITS: usize = 1 << 22;
 
 /// Tokens a pass while auditing: bounds the attention scores' memory.
 const AUDIT_CHUNK: usize = 256;
@@ -158,10 +156,4 @@ impl Scorer for Engine {
         };
         chunked.score_at(ids, wanted, visit)
     }
-}
-
-fn to_host(tensor: Tensor<3>) -> Result<Vec<f32>> {
-    Ok(tensor
-        .try_into_vec_as::<f32>()
-        .map_err(|error| EngineError::Compute(format!("{error:?}")))?)
 }

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use chasqui_audit::{AuditStatistics, HardReason, Verdict};
 use chasqui_engine::{fingerprint::Fingerprinter, model::ParameterSource, Engine, Llama};
 use chasqui_primitives::{sampling::Sampling, trace::TraceLeaf};
-use common::{honest, is_hard, sampling, tales, tales_small};
+use common::{honest, is_hard, sampling, tales, tales_dir, tales_small};
 
 /// A model's parameters, each matrix rounded by `round` row for row.
 struct Rounded<F> {
@@ -39,17 +39,19 @@ impl<F: Fn(&mut [f32])> ParameterSource for Rounded<F> {
     }
 }
 
-fn rounded(engine: &Engine, round: impl Fn(&mut [f32])) -> Engine {
-    let named = engine.model().named_parameters().unwrap();
+/// The shipped checkpoint with every matrix rounded.
+fn rounded(round: impl Fn(&mut [f32])) -> Engine {
+    let model = Llama::from_dir(&tales_dir(), &Device::flex()).unwrap();
+    let named = model.named_parameters().unwrap();
     let mut source = Rounded {
         tensors: named
             .into_iter()
             .map(|(name, _, values)| (name, values))
             .collect(),
         round,
-        device: engine.model().device(),
+        device: model.device(),
     };
-    Engine::new(Llama::from_source(engine.config(), &mut source).unwrap())
+    Engine::new(Llama::from_source(model.config(), &mut source).unwrap())
 }
 
 fn to_bf16(row: &mut [f32]) {
@@ -93,7 +95,7 @@ fn lower_precision_is_condemned() {
     let cheats: [(&str, fn(&mut [f32])); 3] =
         [("f16", to_f16), ("bf16", to_bf16), ("int8", to_int8)];
     for (name, round) in cheats {
-        let cheap = rounded(&engine, round);
+        let cheap = rounded(round);
         for seed in 0..4 {
             for temperature in [0, 800] {
                 let sampling = Sampling {

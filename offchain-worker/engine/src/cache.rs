@@ -56,6 +56,19 @@ impl KvCache {
         self.len = self.len.min(len);
     }
 
+    /// Whether it holds one sequence of a model of this shape on this device.
+    pub(crate) fn fits(&self, config: &LlamaConfig, device: &Device) -> bool {
+        let [batch, kv_heads, _, head_dim] = self.shape;
+        let ours = [batch, self.layers.len(), kv_heads, head_dim];
+        let theirs = [
+            1,
+            config.num_hidden_layers,
+            config.num_key_value_heads,
+            config.head_dim,
+        ];
+        ours == theirs && self.device == *device
+    }
+
     /// Writes the new tokens' keys and values (`[batch, kv_heads, new, head_dim]`) behind those of
     /// `layer` and returns views of all of them. [`Self::advance`] makes them count.
     pub(crate) fn append(

@@ -4,7 +4,8 @@ use burn::tensor::Device;
 
 use crate::error::{EngineError, Result};
 
-/// The device called `name`: `cpu` here; `cuda` and `cuda:N` need a build that contains CUDA.
+/// Burn's device called `name`: `cpu` or `burn` here; `cuda` and `cuda:N` need a build that
+/// contains CUDA. (An engine on `cpu` does not use burn; on `burn` it does.)
 ///
 /// # Errors
 /// An unknown name, or a device that this build or machine does not have.
@@ -18,12 +19,12 @@ pub fn open(name: &str) -> Result<Device> {
         None => (name, None),
     };
     match (kind, index) {
-        ("cpu", None) => Ok(Device::flex()),
-        ("cpu", Some(_)) => Err(fail("the CPU has no index; use `cpu`")),
+        ("cpu" | "burn", None) => Ok(Device::flex()),
+        ("cpu" | "burn", Some(_)) => Err(fail("the CPU has no index; use `cpu`")),
         ("cuda", Some(index)) if index.parse::<u16>().is_err() => Err(fail(
             "the index after `cuda:` is not a number; use for example `cuda:0`",
         )),
         ("cuda", _) => Err(fail("this build contains no CUDA support; use `cpu`")),
-        _ => Err(fail("unknown; known: cpu, cuda:N")),
+        _ => Err(fail("unknown; known: cpu, auto, burn, cuda:N")),
     }
 }

@@ -1,24 +1,25 @@
 //! The engine: a loaded model that generates, scores and replays.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use burn::tensor::{s, Device, Int, Tensor, TensorData};
 use chasqui_primitives::trace::TraceLeaf;
 pub use chasqui_primitives::FinishReason;
 
 use crate::assets::Assets;
-use crate::cache::KvCache;
 use crate::config::LlamaConfig;
+use crate::decoder::{Decoder, Pass, Sequence};
 use crate::error::{EngineError, Result};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
-use crate::model::Llama;
 use crate::sampling::{check_sampling, post_noise_margin, sample, Sampling};
 use crate::tokenizer::Tokenizer;
 
-/// Tokens of a prompt that one pass takes: bounds the attention scores' memory.
+/// Tokens of a sequence that are scored at once: bounds the memory of their hidden states.
 const CHUNK: usize = 256;
+
+/// Logits that are computed at once while scoring, in elements: bounds their memory.
+const LOGITS: usize = 1 << 22;
 
 /// What to generate.
 #[derive(Debug, Clone)]
@@ -140,52 +141,29 @@ pub struct ReplayedToken {
 /// A model ready to run. Shared between threads by reference.
 #[derive(Debug)]
 pub struct Engine {
-    model: Llama,
-    device: Device,
-    assets: Assets,
-    eos_ids: Vec<u32>,
+    pub(crate) decoder: Arc<dyn Decoder>,
+    pub(crate) assets: Assets,
+    pub(crate) eos_ids: Vec<u32>,
 }
 
 impl Engine {
-    /// Loads a Hugging Face folder: `config.json`, the weights, and the tokenizer, chat template
-    /// and generation settings if they are there.
-    ///
-    /// # Errors
-    /// Any file is damaged or they do not fit each other, or the device is not available. See
-    /// [`EngineError`].
-    pub fn load(dir: &Path, device: &str) -> Result<Self> {
-        let device = crate::device::open(device)?;
-        let model = Llama::from_dir(dir, &device)?;
-        let assets = Assets::from_dir(dir, model.config().vocab_size)?;
-        let mut engine = Self::new(model);
-        // The file for generation holds, where it speaks of end tokens.
-        if let Some(ids) = &assets.generation.eos_token_ids {
-            engine.eos_ids.clone_from(ids);
-        }
-        engine.assets = assets;
-        Ok(engine)
-    }
-
-    /// An engine around a model, without a tokenizer. Gradients are not tracked.
-    pub fn new(model: Llama) -> Self {
-        use burn::module::Module;
-        let model = model.valid();
+    /// An engine around a decoder, without a tokenizer; end tokens are those of its configuration.
+    pub fn from_decoder(decoder: Arc<dyn Decoder>) -> Self {
         Self {
-            device: model.device(),
-            eos_ids: model.config().eos_token_ids.clone(),
+            eos_ids: decoder.config().eos_token_ids.clone(),
             assets: Assets::default(),
-            model,
+            decoder,
         }
     }
 
     /// The model's configuration.
     pub fn config(&self) -> &LlamaConfig {
-        self.model.config()
+        self.decoder.config()
     }
 
-    /// The model.
-    pub fn model(&self) -> &Llama {
-        &self.model
+    /// What computes: for callers that feed sequences themselves.
+    pub fn decoder(&self) -> &Arc<dyn Decoder> {
+        &self.decoder
     }
 
     /// The checkpoint's own end tokens.
@@ -292,16 +270,15 @@ impl Engine {
         let fingerprinter =
             Fingerprinter::new(&request.fingerprint_seed, self.config().hidden_size);
         // The last token made is never fed back.
-        let mut cache = KvCache::new(self.config(), 1, prompt.len() + limit - 1, &self.device);
+        let mut sequence = self.decoder.sequence(prompt.len() + limit - 1)?;
 
         let (mut output_ids, mut fingerprints) = (Vec::new(), Vec::new());
-        let mut state = self.prefill(prompt, &mut cache)?;
+        let mut hidden = self.feed(&mut sequence, prompt, prompt.len() - 1)?;
         let mut first = start;
         let finish_reason = loop {
-            let (hidden, logits) = &state;
             let position = (prompt.len() + output_ids.len()) as u64;
-            let id = sample(logits, sampling, position)?;
-            fingerprints.push(fingerprinter.fingerprint(hidden)?);
+            let id = sample(&self.decoder.logits(&hidden)?, sampling, position)?;
+            fingerprints.push(fingerprinter.fingerprint(&hidden)?);
             output_ids.push(id);
             if output_ids.len() == 1 {
                 first = Instant::now();
@@ -319,10 +296,7 @@ impl Engine {
             if flow.is_break() {
                 break FinishReason::Cancelled;
             }
-            let hidden = self
-                .model
-                .forward_cached(self.ids_tensor(&[id]), &mut cache);
-            state = self.last_state(hidden)?;
+            hidden = self.feed(&mut sequence, &[id], 0)?;
         };
         let timings = Timings {
             prefill: first - start,
@@ -338,27 +312,14 @@ impl Engine {
         })
     }
 
-    /// Fills the cache with `prompt`; hidden state and logits of its last position.
-    fn prefill(&self, prompt: &[u32], cache: &mut KvCache) -> Result<(Vec<f32>, Vec<f32>)> {
-        let mut last = None;
-        for chunk in prompt.chunks(CHUNK) {
-            last = Some(self.model.forward_cached(self.ids_tensor(chunk), cache));
-        }
-        let hidden = last.ok_or_else(|| EngineError::request("prompt_ids", "is empty"))?;
-        self.last_state(hidden)
-    }
-
-    /// Hidden state and logits of the last position of `hidden` `[1, t, hidden]`.
-    fn last_state(&self, hidden: Tensor<3>) -> Result<(Vec<f32>, Vec<f32>)> {
-        let last = hidden.dims()[1] - 1;
-        let hidden = hidden.slice(s![.., last..last + 1, ..]);
-        let logits = self.model.logits(hidden.clone());
-        Ok((to_host(hidden)?, to_host(logits)?))
-    }
-
-    fn ids_tensor(&self, ids: &[u32]) -> Tensor<2, Int> {
-        let values: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
-        Tensor::from_data(TensorData::new(values, [1, ids.len()]), &self.device)
+    /// Appends `ids` to `sequence`; hidden states of `ids[from..]`.
+    fn feed(&self, sequence: &mut Sequence, ids: &[u32], from: usize) -> Result<Vec<f32>> {
+        let pass = Pass {
+            sequence,
+            ids,
+            from,
+        };
+        self.decoder.forward(&mut [pass])
     }
 
     /// Hidden states and logits of positions `from..` of `ids`, in order and in pieces: calls
@@ -369,19 +330,18 @@ impl Engine {
         from: usize,
         mut visit: impl FnMut(usize, &[f32], &[f32]) -> Result<()>,
     ) -> Result<()> {
-        let mut cache = KvCache::new(self.config(), 1, ids.len(), &self.device);
+        let mut sequence = self.decoder.sequence(ids.len())?;
+        let width = self.config().hidden_size;
+        let rows = (LOGITS / self.config().vocab_size).max(1);
         for (index, chunk) in ids.chunks(CHUNK).enumerate() {
             let start = index * CHUNK;
-            let hidden = self
-                .model
-                .forward_cached(self.ids_tensor(chunk), &mut cache);
-            let skip = from.saturating_sub(start);
-            if skip >= chunk.len() {
-                continue;
+            let skip = from.saturating_sub(start).min(chunk.len());
+            let states = self.feed(&mut sequence, chunk, skip)?;
+            let mut position = start + skip;
+            for hidden in states.chunks(rows * width) {
+                visit(position, hidden, &self.decoder.logits(hidden)?)?;
+                position += hidden.len() / width;
             }
-            let hidden = hidden.slice(s![.., skip..chunk.len(), ..]);
-            let logits = self.model.logits(hidden.clone());
-            visit(start + skip, &to_host(hidden)?, &to_host(logits)?)?;
         }
         Ok(())
     }
@@ -474,10 +434,4 @@ impl Engine {
         })?;
         Ok(tokens)
     }
-}
-
-fn to_host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    tensor
-        .try_into_vec_as::<f32>()
-        .map_err(|error| EngineError::Compute(format!("{error:?}")))
 }

@@ -1,13 +1,14 @@
 //! Language-model engine: loads Llama-family checkpoints in the Hugging Face layout and runs them
-//! with burn on a device chosen at run time.
+//! on a device chosen at run time: the CPU with kernels of its own, anything else with burn.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`config`], [`weights`] | a model folder's network |
 //! | [`assets`]: [`tokenizer`], [`chat`], [`generation_config`] | what else it holds |
-//! | [`model`], [`cache`] | the decoder as burn modules, for training and inference |
-//! | [`cpu`] | kernels for inference on the CPU over stored precision |
-//! | [`generate`] | [`Engine`]: generate, score, replay |
+//! | [`model`], [`cache`] | the model as burn modules: training, GPUs, reference |
+//! | [`cpu`] | the model on the CPU: our own kernels over weights in their stored precision |
+//! | [`decoder`] | the one interface over both |
+//! | [`generate`], [`load`] | [`Engine`]: load, generate, score, replay |
 //! | [`sampling`] | logits to token, and how far a claimed token is from honest |
 //! | [`fingerprint`] | hidden states condensed into integers that an auditor recomputes |
 //! | [`philox`] | the counter-based generator behind noise and initialisation |
@@ -22,6 +23,7 @@ pub mod cache;
 pub mod chat;
 pub mod config;
 pub mod cpu;
+pub mod decoder;
 pub mod device;
 pub mod error;
 mod files;
@@ -29,6 +31,7 @@ pub mod fingerprint;
 pub mod generate;
 pub mod generation_config;
 mod init;
+pub mod load;
 pub mod model;
 pub mod philox;
 pub mod sampling;
@@ -39,6 +42,8 @@ pub use assets::Assets;
 pub use cache::KvCache;
 pub use chat::{ChatTemplate, Message};
 pub use config::{Architecture, LlamaConfig, RopeScaling, WeightDtype};
+pub use cpu::{CpuDecoder, CpuOptions};
+pub use decoder::{BurnDecoder, Decoder, Pass, Sequence};
 pub use error::{EngineError, Result};
 pub use fingerprint::Fingerprint;
 pub use generate::{
@@ -46,6 +51,7 @@ pub use generate::{
     TokenEvent,
 };
 pub use generation_config::GenerationDefaults;
+pub use load::LoadOptions;
 pub use model::Llama;
 pub use sampling::Sampling;
 pub use tokenizer::{Detokenizer, Tokenizer};

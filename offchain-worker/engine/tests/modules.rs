@@ -4,46 +4,11 @@ mod common;
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
-use chasqui_engine::{device, Architecture, Engine, Llama, LlamaConfig, RopeScaling, WeightDtype};
-use common::tiny_config;
+use chasqui_engine::{device, Engine, Llama, LlamaConfig, WeightDtype};
+use common::{tiny_config, variants};
 
 fn parameters(model: &Llama) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     model.named_parameters().unwrap()
-}
-
-fn variants() -> Vec<LlamaConfig> {
-    let base = tiny_config();
-    vec![
-        base.clone(),
-        LlamaConfig {
-            tie_word_embeddings: true,
-            ..base.clone()
-        },
-        LlamaConfig {
-            architecture: Architecture::Qwen2,
-            qkv_bias: true,
-            rope_scaling: RopeScaling::Linear { factor: 4.0 },
-            ..base.clone()
-        },
-        LlamaConfig {
-            architecture: Architecture::Qwen3,
-            qk_norm: true,
-            ..base.clone()
-        },
-        LlamaConfig {
-            qkv_bias: true,
-            attention_output_bias: true,
-            mlp_bias: true,
-            rope_scaling: RopeScaling::Llama3 {
-                factor: 8.0,
-                low_freq_factor: 1.0,
-                high_freq_factor: 4.0,
-                original_context: 16,
-            },
-            eos_token_ids: vec![1, 2],
-            ..base
-        },
-    ]
 }
 
 // GIVEN a seed

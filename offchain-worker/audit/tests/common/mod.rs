@@ -32,11 +32,19 @@ pub fn tales_small() -> Engine {
     shipped("chasqui-tales-small")
 }
 
-fn shipped(name: &str) -> Engine {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+/// The folder of [`tales`].
+pub fn tales_dir() -> PathBuf {
+    shipped_dir("chasqui-tales")
+}
+
+fn shipped_dir(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../models")
-        .join(name);
-    Engine::load(&dir, "cpu").expect("the shipped model loads")
+        .join(name)
+}
+
+fn shipped(name: &str) -> Engine {
+    Engine::load(&shipped_dir(name), "cpu").expect("the shipped model loads")
 }
 
 pub fn thresholds() -> AuditThresholds {

@@ -7,6 +7,8 @@
 //! | [`matrix`] | weights in memory or mapped from a file |
 //! | [`linear`] | `y = x Wᵀ` for any number of rows |
 //! | [`math`] | dot product, norm, softmax, SiLU, rotary embedding |
+//! | [`cache`] | keys and values of one sequence |
+//! | [`decoder`] | the whole model over a ragged batch |
 //!
 //! Every sum has one fixed order, so that a result has the same bits whatever the instructions,
 //! the threads and the rows that are computed together. A *lane sum* over `k = 0..K` keeps
@@ -14,12 +16,20 @@
 //! ascending, and folds them as `a[l] += a[l+8]`, `a[l] += a[l+4]`, `a[l] += a[l+2]`,
 //! `a[0] + a[1]`. A last group shorter than 16 leaves the other accumulators alone.
 
+mod attention;
+pub mod cache;
+pub mod decoder;
 pub mod linear;
 pub mod math;
 pub mod matrix;
 pub mod pool;
+mod rope;
+mod scratch;
 pub mod simd;
+mod weights;
 
+pub use cache::CpuSequence;
+pub use decoder::{CpuDecoder, CpuOptions};
 pub use linear::{linear, Output};
 pub use matrix::{Matrix, Precision, Storage};
 pub use pool::Pool;

@@ -89,6 +89,42 @@ pub fn tiny_config() -> LlamaConfig {
     }
 }
 
+/// Every variant of the family, small.
+pub fn variants() -> Vec<LlamaConfig> {
+    let base = tiny_config();
+    vec![
+        base.clone(),
+        LlamaConfig {
+            tie_word_embeddings: true,
+            ..base.clone()
+        },
+        LlamaConfig {
+            architecture: Architecture::Qwen2,
+            qkv_bias: true,
+            rope_scaling: RopeScaling::Linear { factor: 4.0 },
+            ..base.clone()
+        },
+        LlamaConfig {
+            architecture: Architecture::Qwen3,
+            qk_norm: true,
+            ..base.clone()
+        },
+        LlamaConfig {
+            qkv_bias: true,
+            attention_output_bias: true,
+            mlp_bias: true,
+            rope_scaling: RopeScaling::Llama3 {
+                factor: 8.0,
+                low_freq_factor: 1.0,
+                high_freq_factor: 4.0,
+                original_context: 16,
+            },
+            eos_token_ids: vec![1, 2],
+            ..base
+        },
+    ]
+}
+
 /// The message of what must fail.
 pub fn message<T>(result: chasqui_engine::Result<T>) -> String {
     match result {

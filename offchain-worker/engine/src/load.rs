@@ -1,0 +1,126 @@
+//! From a model folder, or from modules, to an [`Engine`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+use crate::assets::Assets;
+use crate::cpu::decoder::{CpuDecoder, CpuOptions};
+use crate::cpu::matrix::Precision;
+use crate::cpu::simd::SimdLevel;
+use crate::decoder::{BurnDecoder, Decoder};
+use crate::error::{EngineError, Result};
+use crate::generate::Engine;
+use crate::model::Llama;
+
+/// How to load a model. [`LoadOptions::default`] takes what the machine has and changes nothing.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// `auto` or `cpu`: our kernels on this machine's cores. `burn`: the reference in f32 on the
+    /// same. `cuda:N`: a GPU. Empty counts as `auto`.
+    pub device: String,
+    /// Threads on the CPU; `None` takes as many as the machine runs at once.
+    pub threads: Option<usize>,
+    /// Precision of the matrices in memory; `None` keeps the stored one. `Int8` quantises them
+    /// while loading, `F32` widens them.
+    pub precision: Option<Precision>,
+    /// Vector instructions; `None` takes the widest that the processor has, or what
+    /// `CHASQUI_SIMD` says.
+    pub simd: Option<SimdLevel>,
+}
+
+impl LoadOptions {
+    /// Everything by default, on `device`.
+    pub fn on(device: impl Into<String>) -> Self {
+        Self {
+            device: device.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Refuses options that only the CPU kernels have.
+    fn check_plain(&self) -> Result<()> {
+        let refused = [
+            ("threads", self.threads.is_some()),
+            ("precision", self.precision.is_some()),
+            ("simd", self.simd.is_some()),
+        ];
+        match refused.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((field, _)) => Err(EngineError::request(
+                field,
+                format!("applies to the device `cpu` only, not to `{}`", self.device),
+            )),
+        }
+    }
+}
+
+impl Engine {
+    /// Loads a Hugging Face folder onto a device with everything else by default: as
+    /// [`Self::load_with`].
+    ///
+    /// # Errors
+    /// As [`Self::load_with`].
+    pub fn load(dir: &Path, device: &str) -> Result<Self> {
+        Self::load_with(dir, &LoadOptions::on(device))
+    }
+
+    /// Loads a Hugging Face folder: `config.json`, the weights, and the tokenizer, chat template
+    /// and generation settings if they are there.
+    ///
+    /// # Errors
+    /// Any file is damaged or they do not fit each other, or the device or an option is not
+    /// available. See [`EngineError`].
+    pub fn load_with(dir: &Path, options: &LoadOptions) -> Result<Self> {
+        let decoder: Arc<dyn Decoder> = match options.device.as_str() {
+            "" | "auto" | "cpu" => Arc::new(CpuDecoder::from_dir(
+                dir,
+                &CpuOptions {
+                    threads: options.threads,
+                    precision: options.precision,
+                    simd: options.simd,
+                },
+            )?),
+            name => {
+                let device = crate::device::open(name)?;
+                options.check_plain()?;
+                Arc::new(BurnDecoder::new(Llama::from_dir(dir, &device)?))
+            }
+        };
+        let assets = Assets::from_dir(dir, decoder.config().vocab_size)?;
+        let mut engine = Self::from_decoder(decoder);
+        // The file for generation holds, where it speaks of end tokens.
+        if let Some(ids) = &assets.generation.eos_token_ids {
+            engine.eos_ids.clone_from(ids);
+        }
+        engine.assets = assets;
+        Ok(engine)
+    }
+
+    /// An engine around a model, without a tokenizer. Modules on the CPU are copied into our
+    /// kernels' layout, in f32; on another device they run where they are. Gradients are not
+    /// tracked.
+    ///
+    /// # Errors
+    /// The device does not give the parameters back, or `CHASQUI_SIMD` names what this machine
+    /// does not have.
+    pub fn from_modules(model: Llama) -> Result<Self> {
+        let decoder: Arc<dyn Decoder> = match model.device() == Device::flex() {
+            true => Arc::new(CpuDecoder::from_modules(&model, &CpuOptions::default())?),
+            false => Arc::new(BurnDecoder::new(model)),
+        };
+        Ok(Self::from_decoder(decoder))
+    }
+
+    /// [`Self::from_modules`] where its errors cannot happen or are bugs: in tests and tools.
+    ///
+    /// # Panics
+    /// On its errors.
+    pub fn new(model: Llama) -> Self {
+        match Self::from_modules(model) {
+            Ok(engine) => engine,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
