@@ -2,6 +2,7 @@
 
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{Signer, H256};
+use chasqui_engine::batch::Limits;
 use serde::Deserialize;
 use std::{
     net::SocketAddr,
@@ -40,9 +41,18 @@ pub struct Config {
     /// Most models kept in memory.
     #[serde(default = "default_max_models")]
     pub max_models: usize,
-    /// Most jobs and audits computed at once.
+    /// Most audits and calibrations computed at once.
     #[serde(default = "default_parallel")]
     pub parallel: usize,
+    /// Most jobs of one model that share each pass over its weights.
+    #[serde(default = "default_batch")]
+    pub batch: usize,
+    /// Most jobs of one model that wait for a place in the batch.
+    #[serde(default = "default_queue")]
+    pub queue: usize,
+    /// Memory for the key-value caches of one model's running jobs, MiB.
+    #[serde(default = "default_cache_mib")]
+    pub cache_mib: usize,
     /// Where to serve Prometheus metrics, for example `127.0.0.1:9616`. Not served when absent.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
@@ -81,7 +91,29 @@ fn default_parallel() -> usize {
     1
 }
 
+fn default_batch() -> usize {
+    Limits::default().running
+}
+
+fn default_queue() -> usize {
+    Limits::default().queued
+}
+
+fn default_cache_mib() -> usize {
+    Limits::default().cache_bytes >> 20
+}
+
 impl Config {
+    /// What each model's batcher may use.
+    pub fn batch_limits(&self) -> Limits {
+        Limits {
+            running: self.batch,
+            queued: self.queue,
+            cache_bytes: self.cache_mib.saturating_mul(1 << 20),
+            ..Limits::default()
+        }
+    }
+
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
@@ -100,8 +132,16 @@ impl Config {
             (Some(_), Some(_)) => bail!("both `key` and `key_file`: give one of them"),
             _ => {}
         }
-        if self.parallel == 0 || self.max_models == 0 {
-            bail!("`parallel` and `max_models` must be at least 1");
+        for (field, value) in [
+            ("parallel", self.parallel),
+            ("max_models", self.max_models),
+            ("batch", self.batch),
+            ("queue", self.queue),
+            ("cache_mib", self.cache_mib),
+        ] {
+            if value == 0 {
+                bail!("`{field}` is 0; it must be at least 1");
+            }
         }
         self.expected_genesis().map(drop)
     }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use chasqui_engine::Engine;
+use chasqui_engine::{
+    batch::{Batcher, Limits},
+    Engine,
+};
 use chasqui_primitives::CheckpointRoot;
 
 use crate::blobs::{BlobStore, Manifest};
@@ -18,6 +21,7 @@ pub struct ModelCache {
     blobs: BlobStore,
     folder: PathBuf,
     device: String,
+    limits: Limits,
     most: usize,
     /// Most recently used last.
     slots: Mutex<Vec<(CheckpointRoot, Arc<Slot>)>>,
@@ -26,20 +30,23 @@ pub struct ModelCache {
 /// One model; its lock is held while it loads, so that two callers do not load it twice and other models do not
 /// wait.
 #[derive(Default)]
-struct Slot(Mutex<Option<Arc<Engine>>>);
+struct Slot(Mutex<Option<Arc<Batcher>>>);
 
 impl ModelCache {
-    /// A cache of at most `most` models (at least 1), unpacked below `folder`, run on `device`.
+    /// A cache of at most `most` models (at least 1), unpacked below `folder`, run on `device`; each model's
+    /// concurrent requests share passes within `limits`.
     pub fn new(
         blobs: BlobStore,
         folder: impl Into<PathBuf>,
         device: impl Into<String>,
+        limits: Limits,
         most: usize,
     ) -> Self {
         Self {
             blobs,
             folder: folder.into(),
             device: device.into(),
+            limits,
             most: most.max(1),
             slots: Mutex::default(),
         }
@@ -51,17 +58,25 @@ impl ModelCache {
     /// # Errors
     /// A blob is missing or damaged, or the engine refuses the model.
     pub fn engine(&self, root: &CheckpointRoot) -> Result<Arc<Engine>> {
+        Ok(self.batcher(root)?.engine().clone())
+    }
+
+    /// The batcher of the checkpoint `root`: the way to generate, since concurrent requests share each pass.
+    ///
+    /// # Errors
+    /// As [`Self::engine`].
+    pub fn batcher(&self, root: &CheckpointRoot) -> Result<Arc<Batcher>> {
         let slot = self.slot(root);
         let mut held = locked(&slot.0);
-        if let Some(engine) = held.as_ref() {
-            return Ok(engine.clone());
+        if let Some(batcher) = held.as_ref() {
+            return Ok(batcher.clone());
         }
         let engine = self
             .load(root)
             .with_context(|| format!("loading the checkpoint {root:?}"))?;
-        let engine = Arc::new(engine);
-        *held = Some(engine.clone());
-        Ok(engine)
+        let batcher = Arc::new(Batcher::new(Arc::new(engine), self.limits)?);
+        *held = Some(batcher.clone());
+        Ok(batcher)
     }
 
     /// Whether the checkpoint's manifest and all its files are in the blob store, without reading them.

@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 
+use chasqui_engine::batch::Limits;
 use chasqui_primitives::blob::CHUNK_BYTES;
 use chasqui_worker::{
     blobs::{manifest, BlobError, BlobStore, Manifest, ManifestEntry},
@@ -168,7 +169,7 @@ fn models_are_loaded_once_and_bounded() {
     let store = store(dir.path());
     let (_, a) = Manifest::import(&store, &golden("llama-mha-tied")).unwrap();
     let (_, b) = Manifest::import(&store, &golden("mistral-gqa")).unwrap();
-    let cache = ModelCache::new(store.clone(), dir.path().join("models"), "cpu", 1);
+    let cache = ModelCache::new(store.clone(), dir.path().join("models"), "cpu", Limits::default(), 1);
     assert!(cache.is_available(&a) && !cache.is_available(&H256::zero()));
 
     let first = cache.engine(&a).unwrap();
@@ -197,7 +198,7 @@ fn models_are_loaded_once_and_bounded() {
     assert!(cache.engine(&H256::zero()).is_err());
     store.remove(&b).unwrap();
     assert!(
-        ModelCache::new(store.clone(), dir.path().join("other"), "cpu", 1)
+        ModelCache::new(store.clone(), dir.path().join("other"), "cpu", Limits::default(), 1)
             .engine(&b)
             .is_err()
     );

@@ -139,6 +139,13 @@ pub enum EngineError {
         reason: String,
     },
 
+    /// As many requests wait as the configuration allows.
+    #[error("{queued} requests are waiting already; try again later, or raise the queue's limit")]
+    Busy {
+        /// How many wait.
+        queued: usize,
+    },
+
     /// A device name is unknown or the device is not usable in this build.
     #[error("device `{name}`: {reason}")]
     Device {

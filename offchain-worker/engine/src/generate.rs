@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chasqui_primitives::trace::TraceLeaf;
 pub use chasqui_primitives::FinishReason;
@@ -12,6 +12,7 @@ use crate::config::LlamaConfig;
 use crate::decoder::{Decoder, Pass, Sequence};
 use crate::error::{EngineError, Result};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
+use crate::progress::Progress;
 use crate::sampling::{check_sampling, post_noise_margin, sample, Sampling};
 use crate::tokenizer::Tokenizer;
 
@@ -263,53 +264,18 @@ impl Engine {
         request: &GenerateRequest,
         mut on_token: impl FnMut(TokenEvent) -> ControlFlow<()>,
     ) -> Result<Generation> {
-        let (prompt, sampling) = (&request.prompt_ids, &request.sampling);
-        self.check(prompt, sampling)?;
-        let start = Instant::now();
-        let limit = sampling.max_tokens as usize;
-        let fingerprinter =
-            Fingerprinter::new(&request.fingerprint_seed, self.config().hidden_size);
-        // The last token made is never fed back.
-        let mut sequence = self.decoder.sequence(prompt.len() + limit - 1)?;
-
-        let (mut output_ids, mut fingerprints) = (Vec::new(), Vec::new());
+        self.check(&request.prompt_ids, &request.sampling)?;
+        let mut sequence = self.decoder.sequence(Progress::capacity(request))?;
+        let mut progress = Progress::new(request.clone(), self.config().hidden_size);
+        let prompt = &request.prompt_ids;
         let mut hidden = self.feed(&mut sequence, prompt, prompt.len() - 1)?;
-        let mut first = start;
-        let finish_reason = loop {
-            let position = (prompt.len() + output_ids.len()) as u64;
-            let id = sample(&self.decoder.logits(&hidden)?, sampling, position)?;
-            fingerprints.push(fingerprinter.fingerprint(&hidden)?);
-            output_ids.push(id);
-            if output_ids.len() == 1 {
-                first = Instant::now();
+        loop {
+            let chosen = progress.choose(&hidden, &self.decoder.logits(&hidden)?)?;
+            if let Some(finish_reason) = progress.take(self, chosen, &mut on_token) {
+                return Ok(progress.finish(finish_reason));
             }
-            let flow = on_token(TokenEvent {
-                index: output_ids.len() - 1,
-                id,
-            });
-            if self.is_stop(id, sampling) {
-                break FinishReason::Stop;
-            }
-            if output_ids.len() == limit {
-                break FinishReason::Length;
-            }
-            if flow.is_break() {
-                break FinishReason::Cancelled;
-            }
-            hidden = self.feed(&mut sequence, &[id], 0)?;
-        };
-        let timings = Timings {
-            prefill: first - start,
-            decode: first.elapsed(),
-            prompt_tokens: prompt.len(),
-            output_tokens: output_ids.len(),
-        };
-        Ok(Generation {
-            output_ids,
-            finish_reason,
-            fingerprints,
-            timings,
-        })
+            hidden = self.feed(&mut sequence, &[chosen.0], 0)?;
+        }
     }
 
     /// Appends `ids` to `sequence`; hidden states of `ids[from..]`.

@@ -9,6 +9,7 @@
 //! | [`cpu`] | the model on the CPU: our own kernels over weights in their stored precision |
 //! | [`decoder`] | the one interface over both |
 //! | [`generate`], [`load`] | [`Engine`]: load, generate, score, replay |
+//! | [`batch`] | [`Batcher`](batch::Batcher): many requests at once, sharing each pass |
 //! | [`sampling`] | logits to token, and how far a claimed token is from honest |
 //! | [`fingerprint`] | hidden states condensed into integers that an auditor recomputes |
 //! | [`philox`] | the counter-based generator behind noise and initialisation |
@@ -19,6 +20,7 @@
 #![warn(missing_docs)]
 
 pub mod assets;
+pub mod batch;
 pub mod cache;
 pub mod chat;
 pub mod config;
@@ -34,6 +36,7 @@ mod init;
 pub mod load;
 pub mod model;
 pub mod philox;
+mod progress;
 pub mod sampling;
 pub mod tokenizer;
 pub mod weights;
