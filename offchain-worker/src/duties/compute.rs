@@ -5,7 +5,10 @@ use crate::{fault::Fault, prompt, view};
 use anyhow::{Context, Result};
 use chasqui_audit::fingerprint_seed;
 use chasqui_chain::{api, Static, H256};
-use chasqui_engine::generate::{Engine, GenerateRequest, Generation};
+use chasqui_engine::{
+    batch::{Batcher, Limits},
+    Engine, GenerateRequest, Generation,
+};
 use chasqui_primitives::{
     hash, money,
     receipt::Receipt,
@@ -15,6 +18,7 @@ use chasqui_primitives::{
 };
 use parity_scale_codec::Encode;
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
+use tokio::sync::oneshot;
 
 type RefusalReason = api::runtime_types::pallet_jobs::types::RefusalReason;
 type Commitment = api::runtime_types::pallet_jobs::types::Commitment;
@@ -32,17 +36,20 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
         Some(Fault::OtherModel(folder)) => Some(folder.clone()),
         _ => None,
     };
-    let engine = {
+    let batcher = {
         let worker = worker.clone();
         let root = job.checkpoint;
         on_device(move || match folder_of_model {
-            Some(folder) => Ok(Arc::new(Engine::load(&folder, "cpu")?)),
-            None => worker.models.engine(&root),
+            Some(folder) => {
+                let engine = Arc::new(Engine::load(&folder, "cpu")?);
+                Ok(Arc::new(Batcher::new(engine, Limits::default())?))
+            }
+            None => worker.models.batcher(&root),
         })
         .await
     };
-    let engine = match engine {
-        Ok(engine) => engine,
+    let batcher = match batcher {
+        Ok(batcher) => batcher,
         Err(error) => {
             tracing::error!(
                 job = id,
@@ -54,7 +61,8 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
             return Ok(());
         }
     };
-    let ids = match prompt::ids(&job.prompt, &engine, &worker.blobs) {
+    let engine = batcher.engine();
+    let ids = match prompt::ids(&job.prompt, engine, &worker.blobs) {
         Ok(ids) => ids,
         Err(error) => {
             tracing::warn!(job = id, error = format!("{error:#}"), "no prompt");
@@ -76,15 +84,12 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
         worker.submit(&acknowledge).await.context("acknowledging")?;
     }
     let started = Instant::now();
-    let turn = worker.turn().await?;
-    let made = generate(
-        engine.clone(),
-        ids.clone(),
-        job.sampling.clone(),
-        prompt_hash,
-    )
-    .await?;
-    drop(turn);
+    let request = GenerateRequest {
+        prompt_ids: ids.clone(),
+        sampling: job.sampling.clone(),
+        fingerprint_seed: fingerprint_seed(&prompt_hash),
+    };
+    let made = generate(&batcher, request).await?;
     worker
         .metrics
         .compute_seconds
@@ -170,21 +175,15 @@ struct Answer {
     finish: FinishReason,
 }
 
-async fn generate(
-    engine: Arc<Engine>,
-    prompt_ids: Vec<u32>,
-    sampling: Sampling,
-    prompt_hash: H256,
-) -> Result<Generation> {
-    on_device(move || {
-        let request = GenerateRequest {
-            prompt_ids,
-            sampling,
-            fingerprint_seed: fingerprint_seed(&prompt_hash),
-        };
-        Ok(engine.generate(&request, |_| ControlFlow::Continue(()))?)
-    })
-    .await
+/// The model's answer, out of passes that other jobs of the same model share.
+async fn generate(batcher: &Batcher, request: GenerateRequest) -> Result<Generation> {
+    let (sender, outcome) = oneshot::channel();
+    let done = move |outcome| {
+        // The duty was given up: nobody waits.
+        let _ = sender.send(outcome);
+    };
+    batcher.submit(request, |_| ControlFlow::Continue(()), done)?;
+    Ok(outcome.await.context("the model's thread ended")??)
 }
 
 /// The output inline where it fits, else as a blob.
