@@ -144,6 +144,7 @@ impl Worker {
             blobs.clone(),
             config.state_dir.join("models"),
             &config.device,
+            config.batch_limits(),
             config.max_models,
         );
         let metrics = Metrics::new()?;
