@@ -52,6 +52,24 @@ pub fn ids(prompt: &Prompt, engine: &Engine, blobs: &BlobStore) -> Result<Vec<u3
     }
 }
 
+/// Whether the ids that `prompt` gave have the hash that the job says. The chain refuses any other hash, so that work
+/// on such a prompt could never be delivered.
+///
+/// # Errors
+/// The prompt is a blob with other ids than the client hashed.
+pub fn check_hash(prompt: &Prompt, hash: &H256) -> Result<()> {
+    match prompt {
+        Prompt::Blob {
+            root, prompt_hash, ..
+        } => ensure!(
+            prompt_hash == hash,
+            "the ids in blob {root:?} have the hash {hash:?}, the job says {prompt_hash:?}"
+        ),
+        Prompt::Text(_) | Prompt::Ids(_) => {}
+    }
+    Ok(())
+}
+
 /// What a client asks, before it is known whether it fits on chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {

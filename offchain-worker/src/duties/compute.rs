@@ -62,8 +62,14 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
         }
     };
     let engine = batcher.engine();
-    let ids = match prompt::ids(&job.prompt, engine, &worker.blobs) {
-        Ok(ids) => ids,
+    let genesis = worker.chain.genesis();
+    let read = prompt::ids(&job.prompt, engine, &worker.blobs).and_then(|ids| {
+        let prompt_hash = hash::prompt_hash(&genesis, &job.salt, &ids);
+        prompt::check_hash(&job.prompt, &prompt_hash)?;
+        Ok((ids, prompt_hash))
+    });
+    let (ids, prompt_hash) = match read {
+        Ok(read) => read,
         Err(error) => {
             tracing::warn!(job = id, error = format!("{error:#}"), "no prompt");
             // A prompt on chain is never missing: it is this worker that cannot read it.
@@ -75,8 +81,6 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
             return Ok(());
         }
     };
-    let genesis = worker.chain.genesis();
-    let prompt_hash = hash::prompt_hash(&genesis, &job.salt, &ids);
     if job.stage.awaits_acknowledgement() {
         let acknowledge = api::tx()
             .jobs()
