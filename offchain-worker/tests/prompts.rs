@@ -172,3 +172,20 @@ fn a_missing_tokenizer_is_told_with_the_remedy() {
         "{said}"
     );
 }
+
+// GIVEN a client that lays one prompt into the blob folder and puts the hash of another on chain
+// WHEN an executor reads it
+// THEN the lie is found before any work: the chain would refuse whatever is made of it
+#[test]
+fn a_blob_with_another_hash_than_the_job_says_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = BlobStore::open_dir(folder.path()).unwrap();
+    let ids = [1u32, 2, 3];
+    let hash = hash::prompt_hash(&genesis(), &SALT, &ids);
+    let honest = prompt::to_blob(&ids, &genesis(), &SALT, &store).unwrap();
+    prompt::check_hash(&honest, &hash).unwrap();
+    let lie = forged(&store, &ids.to_vec().encode(), 3);
+    assert_eq!(prompt::ids(&lie, &engine(), &store).unwrap(), ids);
+    let error = prompt::check_hash(&lie, &hash).unwrap_err().to_string();
+    assert!(error.contains("the job says"), "{error}");
+}

@@ -4,7 +4,7 @@ use super::{on_device, Worker};
 use crate::{fault::Fault, prompt, view};
 use anyhow::{Context, Result};
 use chasqui_audit::fingerprint_seed;
-use chasqui_chain::{api, Static, H256};
+use chasqui_chain::{api, Static};
 use chasqui_engine::{
     batch::{Batcher, Limits},
     Engine, GenerateRequest, Generation,
