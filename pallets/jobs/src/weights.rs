@@ -1,117 +1,239 @@
-//! Weights of the jobs pallet.
+//! Weights of `pallet_jobs`, measured by `scripts/bench weights`.
 //!
-//! Estimated from the storage that each call touches and the bytes that it hashes; a run of the
-//! benchmarks on reference hardware replaces them.
+//! 2026-11-21, AMD EPYC, steps 20, repeats 10, tool version 64.0.0.
+
+#![allow(unused_parens, unused_imports, unused_variables, missing_docs)]
 
 use core::marker::PhantomData;
 use frame_support::{
     traits::Get,
-    weights::{constants::RocksDbWeight, Weight},
+    weights::{constants::ParityDbWeight, Weight},
 };
 
-/// Weight functions of the jobs pallet.
+/// What the functions of `pallet_jobs` cost.
 pub trait WeightInfo {
-    /// `b`: encoded bytes of the prompt.
     fn submit(b: u32) -> Weight;
     fn cancel() -> Weight;
     fn acknowledge() -> Weight;
     fn refuse() -> Weight;
-    /// `n`: output ids in the commitment.
     fn commit(n: u32) -> Weight;
     fn set_params() -> Weight;
-    /// A block that serves no draw and no deadline.
     fn service_base() -> Weight;
-    /// One draw that assigns a job to an executor.
     fn draw_executor() -> Weight;
-    /// One draw that looks at `c` candidates of whom nobody is eligible: the job ends.
     fn no_executor(c: u32) -> Weight;
-    /// One draw that opens an audit.
     fn draw_audit() -> Weight;
-    /// One deadline that lapses.
     fn lapse_deadline() -> Weight;
-    /// One job that settles without an audit.
     fn settle() -> Weight;
-    /// One job whose case closes as valid, with `a` auditors to pay.
     fn close_valid(a: u32) -> Weight;
-    /// One job whose case closes as hard: slash, forfeiture, `a` auditors to pay.
     fn close_hard(a: u32) -> Weight;
 }
 
-/// One estimate for any database: CPU time, proof size, reads and writes.
-fn estimate<DbWeight: Get<frame_support::weights::RuntimeDbWeight>>(
-    micros: u64,
-    proof_size: u64,
-    reads: u64,
-    writes: u64,
-) -> Weight {
-    Weight::from_parts(micros.saturating_mul(1_000_000), proof_size)
-        .saturating_add(DbWeight::get().reads_writes(reads, writes))
-}
-
-macro_rules! estimates {
-    ($db:ty) => {
-        fn submit(b: u32) -> Weight {
-            estimate::<$db>(70, 8_000, 12, 10)
-                .saturating_add(Weight::from_parts(3_000, 0).saturating_mul(b.into()))
-        }
-        fn cancel() -> Weight {
-            estimate::<$db>(60, 8_000, 9, 12)
-        }
-        fn acknowledge() -> Weight {
-            // Hashes a prompt of up to 8 KiB.
-            estimate::<$db>(60, 16_000, 6, 4)
-        }
-        fn refuse() -> Weight {
-            estimate::<$db>(80, 20_000, 14, 14)
-        }
-        fn commit(n: u32) -> Weight {
-            // Verifies a signature and hashes a prompt of up to 8 KiB.
-            estimate::<$db>(180, 24_000, 12, 9)
-                .saturating_add(Weight::from_parts(40_000, 0).saturating_mul(n.into()))
-        }
-        fn set_params() -> Weight {
-            estimate::<$db>(15, 1_500, 0, 1)
-        }
-        fn service_base() -> Weight {
-            estimate::<$db>(10, 4_000, 5, 2)
-        }
-        fn draw_executor() -> Weight {
-            // The index is read whole.
-            estimate::<$db>(200, 60_000, 14, 7)
-        }
-        fn no_executor(c: u32) -> Weight {
-            estimate::<$db>(200, 64_000, 16, 16)
-                .saturating_add(estimate::<$db>(20, 11_000, 4, 0).saturating_mul(c.into()))
-        }
-        fn draw_audit() -> Weight {
-            // A panel is drawn out of the checkpoint's electorate.
-            estimate::<$db>(500, 90_000, 40, 20)
-        }
-        fn lapse_deadline() -> Weight {
-            estimate::<$db>(100, 24_000, 16, 16)
-        }
-        fn settle() -> Weight {
-            estimate::<$db>(150, 40_000, 28, 28)
-        }
-        fn close_valid(a: u32) -> Weight {
-            estimate::<$db>(200, 44_000, 32, 32)
-                .saturating_add(estimate::<$db>(30, 10_000, 4, 3).saturating_mul(a.into()))
-        }
-        fn close_hard(a: u32) -> Weight {
-            // Forfeits what is unclaimed of up to some ninety epochs.
-            estimate::<$db>(2_000, 900_000, 380, 380)
-                .saturating_add(estimate::<$db>(80, 9_000, 4, 2).saturating_mul(a.into()))
-        }
-    };
-}
-
-/// Weights with the database of a runtime.
+/// Weights with the runtime's database costs.
 pub struct SubstrateWeight<T>(PhantomData<T>);
+
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
-    estimates!(T::DbWeight);
+    /// `b` from 1 to 8192.
+    fn submit(b: u32) -> Weight {
+        // At least 199_658_000 picoseconds.
+        Weight::from_parts(216_311_388, 6094)
+            .saturating_add(Weight::from_parts(577, 0).saturating_mul(b.into()))
+            .saturating_add(T::DbWeight::get().reads(12))
+            .saturating_add(T::DbWeight::get().writes(8))
+    }
+    fn cancel() -> Weight {
+        // At least 155_331_000 picoseconds.
+        Weight::from_parts(167_469_000, 4098)
+            .saturating_add(T::DbWeight::get().reads(8))
+            .saturating_add(T::DbWeight::get().writes(11))
+    }
+    fn acknowledge() -> Weight {
+        // At least 119_969_000 picoseconds.
+        Weight::from_parts(131_536_000, 11684)
+            .saturating_add(T::DbWeight::get().reads(6))
+            .saturating_add(T::DbWeight::get().writes(3))
+    }
+    fn refuse() -> Weight {
+        // At least 318_505_000 picoseconds.
+        Weight::from_parts(350_453_000, 8799)
+            .saturating_add(T::DbWeight::get().reads(16))
+            .saturating_add(T::DbWeight::get().writes(17))
+    }
+    /// `n` from 1 to 2048.
+    fn commit(n: u32) -> Weight {
+        // At least 258_195_000 picoseconds.
+        Weight::from_parts(329_979_840, 11946)
+            .saturating_add(Weight::from_parts(19_010, 0).saturating_mul(n.into()))
+            .saturating_add(T::DbWeight::get().reads(12))
+            .saturating_add(T::DbWeight::get().writes(9))
+    }
+    fn set_params() -> Weight {
+        // At least 6_570_000 picoseconds.
+        Weight::from_parts(7_181_000, 0).saturating_add(T::DbWeight::get().writes(1))
+    }
+    fn service_base() -> Weight {
+        // At least 19_739_000 picoseconds.
+        Weight::from_parts(21_472_000, 3493)
+            .saturating_add(T::DbWeight::get().reads(8))
+            .saturating_add(T::DbWeight::get().writes(2))
+    }
+    fn draw_executor() -> Weight {
+        // At least 125_216_000 picoseconds.
+        Weight::from_parts(150_063_000, 44496)
+            .saturating_add(T::DbWeight::get().reads(15))
+            .saturating_add(T::DbWeight::get().writes(5))
+    }
+    /// `c` from 1 to 48.
+    fn no_executor(c: u32) -> Weight {
+        // At least 377_322_000 picoseconds.
+        Weight::from_parts(375_707_013, 44496)
+            .saturating_add(Weight::from_parts(23_930_316, 0).saturating_mul(c.into()))
+            .saturating_add(T::DbWeight::get().reads(15))
+            .saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(c.into())))
+            .saturating_add(T::DbWeight::get().writes(11))
+            .saturating_add(Weight::from_parts(0, 3328).saturating_mul(c.into()))
+    }
+    fn draw_audit() -> Weight {
+        // At least 357_403_000 picoseconds.
+        Weight::from_parts(410_802_000, 44496)
+            .saturating_add(T::DbWeight::get().reads(28))
+            .saturating_add(T::DbWeight::get().writes(13))
+    }
+    fn lapse_deadline() -> Weight {
+        // At least 291_564_000 picoseconds.
+        Weight::from_parts(323_652_000, 8799)
+            .saturating_add(T::DbWeight::get().reads(14))
+            .saturating_add(T::DbWeight::get().writes(17))
+    }
+    fn settle() -> Weight {
+        // At least 293_878_000 picoseconds.
+        Weight::from_parts(321_690_000, 6196)
+            .saturating_add(T::DbWeight::get().reads(20))
+            .saturating_add(T::DbWeight::get().writes(23))
+    }
+    /// `a` from 1 to 128.
+    fn close_valid(a: u32) -> Weight {
+        // At least 354_017_000 picoseconds.
+        Weight::from_parts(112_552_717, 6196)
+            .saturating_add(Weight::from_parts(33_174_425, 0).saturating_mul(a.into()))
+            .saturating_add(T::DbWeight::get().reads(21))
+            .saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(a.into())))
+            .saturating_add(T::DbWeight::get().writes(23))
+            .saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(a.into())))
+            .saturating_add(Weight::from_parts(0, 3328).saturating_mul(a.into()))
+    }
+    /// `a` from 1 to 128.
+    fn close_hard(a: u32) -> Weight {
+        // At least 2_763_407_000 picoseconds.
+        Weight::from_parts(4_378_155_174, 221752)
+            .saturating_add(Weight::from_parts(128_212_708, 0).saturating_mul(a.into()))
+            .saturating_add(T::DbWeight::get().reads(358))
+            .saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(a.into())))
+            .saturating_add(T::DbWeight::get().writes(359))
+            .saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(a.into())))
+            .saturating_add(Weight::from_parts(0, 3328).saturating_mul(a.into()))
+    }
 }
 
 /// Weights for tests.
 impl WeightInfo for () {
-    estimates!(RocksDbWeight);
+    /// `b` from 1 to 8192.
+    fn submit(b: u32) -> Weight {
+        // At least 199_658_000 picoseconds.
+        Weight::from_parts(216_311_388, 6094)
+            .saturating_add(Weight::from_parts(577, 0).saturating_mul(b.into()))
+            .saturating_add(ParityDbWeight::get().reads(12))
+            .saturating_add(ParityDbWeight::get().writes(8))
+    }
+    fn cancel() -> Weight {
+        // At least 155_331_000 picoseconds.
+        Weight::from_parts(167_469_000, 4098)
+            .saturating_add(ParityDbWeight::get().reads(8))
+            .saturating_add(ParityDbWeight::get().writes(11))
+    }
+    fn acknowledge() -> Weight {
+        // At least 119_969_000 picoseconds.
+        Weight::from_parts(131_536_000, 11684)
+            .saturating_add(ParityDbWeight::get().reads(6))
+            .saturating_add(ParityDbWeight::get().writes(3))
+    }
+    fn refuse() -> Weight {
+        // At least 318_505_000 picoseconds.
+        Weight::from_parts(350_453_000, 8799)
+            .saturating_add(ParityDbWeight::get().reads(16))
+            .saturating_add(ParityDbWeight::get().writes(17))
+    }
+    /// `n` from 1 to 2048.
+    fn commit(n: u32) -> Weight {
+        // At least 258_195_000 picoseconds.
+        Weight::from_parts(329_979_840, 11946)
+            .saturating_add(Weight::from_parts(19_010, 0).saturating_mul(n.into()))
+            .saturating_add(ParityDbWeight::get().reads(12))
+            .saturating_add(ParityDbWeight::get().writes(9))
+    }
+    fn set_params() -> Weight {
+        // At least 6_570_000 picoseconds.
+        Weight::from_parts(7_181_000, 0).saturating_add(ParityDbWeight::get().writes(1))
+    }
+    fn service_base() -> Weight {
+        // At least 19_739_000 picoseconds.
+        Weight::from_parts(21_472_000, 3493)
+            .saturating_add(ParityDbWeight::get().reads(8))
+            .saturating_add(ParityDbWeight::get().writes(2))
+    }
+    fn draw_executor() -> Weight {
+        // At least 125_216_000 picoseconds.
+        Weight::from_parts(150_063_000, 44496)
+            .saturating_add(ParityDbWeight::get().reads(15))
+            .saturating_add(ParityDbWeight::get().writes(5))
+    }
+    /// `c` from 1 to 48.
+    fn no_executor(c: u32) -> Weight {
+        // At least 377_322_000 picoseconds.
+        Weight::from_parts(375_707_013, 44496)
+            .saturating_add(Weight::from_parts(23_930_316, 0).saturating_mul(c.into()))
+            .saturating_add(ParityDbWeight::get().reads(15))
+            .saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(c.into())))
+            .saturating_add(ParityDbWeight::get().writes(11))
+            .saturating_add(Weight::from_parts(0, 3328).saturating_mul(c.into()))
+    }
+    fn draw_audit() -> Weight {
+        // At least 357_403_000 picoseconds.
+        Weight::from_parts(410_802_000, 44496)
+            .saturating_add(ParityDbWeight::get().reads(28))
+            .saturating_add(ParityDbWeight::get().writes(13))
+    }
+    fn lapse_deadline() -> Weight {
+        // At least 291_564_000 picoseconds.
+        Weight::from_parts(323_652_000, 8799)
+            .saturating_add(ParityDbWeight::get().reads(14))
+            .saturating_add(ParityDbWeight::get().writes(17))
+    }
+    fn settle() -> Weight {
+        // At least 293_878_000 picoseconds.
+        Weight::from_parts(321_690_000, 6196)
+            .saturating_add(ParityDbWeight::get().reads(20))
+            .saturating_add(ParityDbWeight::get().writes(23))
+    }
+    /// `a` from 1 to 128.
+    fn close_valid(a: u32) -> Weight {
+        // At least 354_017_000 picoseconds.
+        Weight::from_parts(112_552_717, 6196)
+            .saturating_add(Weight::from_parts(33_174_425, 0).saturating_mul(a.into()))
+            .saturating_add(ParityDbWeight::get().reads(21))
+            .saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(a.into())))
+            .saturating_add(ParityDbWeight::get().writes(23))
+            .saturating_add(ParityDbWeight::get().writes((3_u64).saturating_mul(a.into())))
+            .saturating_add(Weight::from_parts(0, 3328).saturating_mul(a.into()))
+    }
+    /// `a` from 1 to 128.
+    fn close_hard(a: u32) -> Weight {
+        // At least 2_763_407_000 picoseconds.
+        Weight::from_parts(4_378_155_174, 221752)
+            .saturating_add(Weight::from_parts(128_212_708, 0).saturating_mul(a.into()))
+            .saturating_add(ParityDbWeight::get().reads(358))
+            .saturating_add(ParityDbWeight::get().reads((2_u64).saturating_mul(a.into())))
+            .saturating_add(ParityDbWeight::get().writes(359))
+            .saturating_add(ParityDbWeight::get().writes((1_u64).saturating_mul(a.into())))
+            .saturating_add(Weight::from_parts(0, 3328).saturating_mul(a.into()))
+    }
 }

@@ -1,6 +1,8 @@
-//! Weights of `pallet_rewards`: estimates by hand until a benchmark run replaces this file.
+//! Weights of `pallet_rewards`, measured by `scripts/bench weights`.
+//!
+//! 2026-11-21, AMD EPYC, steps 20, repeats 10, tool version 64.0.0.
 
-#![allow(unused_parens, unused_imports, missing_docs)]
+#![allow(unused_parens, unused_imports, unused_variables, missing_docs)]
 
 use core::marker::PhantomData;
 use frame_support::{
@@ -8,7 +10,7 @@ use frame_support::{
     weights::{constants::ParityDbWeight, Weight},
 };
 
-/// What the calls and hooks of `pallet_rewards` cost.
+/// What the functions of `pallet_rewards` cost.
 pub trait WeightInfo {
     fn set_shares() -> Weight;
     fn claim() -> Weight;
@@ -22,62 +24,73 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     fn set_shares() -> Weight {
-        Weight::from_parts(20_000_000, 1500).saturating_add(T::DbWeight::get().reads_writes(2, 1))
+        // At least 9_444_000 picoseconds.
+        Weight::from_parts(10_555_000, 1501)
+            .saturating_add(T::DbWeight::get().reads(1))
+            .saturating_add(T::DbWeight::get().writes(1))
     }
-
     fn claim() -> Weight {
-        Weight::from_parts(110_000_000, 16000)
-            .saturating_add(T::DbWeight::get().reads_writes(12, 8))
+        // At least 124_966_000 picoseconds.
+        Weight::from_parts(141_892_000, 6196)
+            .saturating_add(T::DbWeight::get().reads(14))
+            .saturating_add(T::DbWeight::get().writes(8))
     }
-
     fn begin_block() -> Weight {
-        Weight::from_parts(8_000_000, 2000).saturating_add(T::DbWeight::get().reads_writes(2, 0))
+        // At least 5_478_000 picoseconds.
+        Weight::from_parts(6_290_000, 1493).saturating_add(T::DbWeight::get().reads(3))
     }
-
     fn close_epoch() -> Weight {
-        Weight::from_parts(120_000_000, 14000).saturating_add(T::DbWeight::get().reads_writes(9, 8))
+        // At least 153_239_000 picoseconds.
+        Weight::from_parts(163_884_000, 8799)
+            .saturating_add(T::DbWeight::get().reads(7))
+            .saturating_add(T::DbWeight::get().writes(8))
     }
-
+    /// `n` from 1 to 64.
     fn sweep(n: u32) -> Weight {
-        Weight::from_parts(20_000_000, 4000)
-            .saturating_add(T::DbWeight::get().reads_writes(3, 3))
-            .saturating_add(Weight::from_parts(30_000_000, 6000).saturating_mul(n.into()))
-            .saturating_add(
-                T::DbWeight::get()
-                    .reads_writes(3, 4)
-                    .saturating_mul(n.into()),
-            )
+        // At least 33_711_000 picoseconds.
+        Weight::from_parts(35_102_000, 3565)
+            .saturating_add(Weight::from_parts(18_268_479, 0).saturating_mul(n.into()))
+            .saturating_add(T::DbWeight::get().reads(5))
+            .saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(n.into())))
+            .saturating_add(T::DbWeight::get().writes(2))
+            .saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(n.into())))
+            .saturating_add(Weight::from_parts(0, 2575).saturating_mul(n.into()))
     }
 }
 
+/// Weights for tests.
 impl WeightInfo for () {
     fn set_shares() -> Weight {
-        Weight::from_parts(20_000_000, 1500)
-            .saturating_add(ParityDbWeight::get().reads_writes(2, 1))
+        // At least 9_444_000 picoseconds.
+        Weight::from_parts(10_555_000, 1501)
+            .saturating_add(ParityDbWeight::get().reads(1))
+            .saturating_add(ParityDbWeight::get().writes(1))
     }
-
     fn claim() -> Weight {
-        Weight::from_parts(110_000_000, 16000)
-            .saturating_add(ParityDbWeight::get().reads_writes(12, 8))
+        // At least 124_966_000 picoseconds.
+        Weight::from_parts(141_892_000, 6196)
+            .saturating_add(ParityDbWeight::get().reads(14))
+            .saturating_add(ParityDbWeight::get().writes(8))
     }
-
     fn begin_block() -> Weight {
-        Weight::from_parts(8_000_000, 2000).saturating_add(ParityDbWeight::get().reads_writes(2, 0))
+        // At least 5_478_000 picoseconds.
+        Weight::from_parts(6_290_000, 1493).saturating_add(ParityDbWeight::get().reads(3))
     }
-
     fn close_epoch() -> Weight {
-        Weight::from_parts(120_000_000, 14000)
-            .saturating_add(ParityDbWeight::get().reads_writes(9, 8))
+        // At least 153_239_000 picoseconds.
+        Weight::from_parts(163_884_000, 8799)
+            .saturating_add(ParityDbWeight::get().reads(7))
+            .saturating_add(ParityDbWeight::get().writes(8))
     }
-
+    /// `n` from 1 to 64.
     fn sweep(n: u32) -> Weight {
-        Weight::from_parts(20_000_000, 4000)
-            .saturating_add(ParityDbWeight::get().reads_writes(3, 3))
-            .saturating_add(Weight::from_parts(30_000_000, 6000).saturating_mul(n.into()))
-            .saturating_add(
-                ParityDbWeight::get()
-                    .reads_writes(3, 4)
-                    .saturating_mul(n.into()),
-            )
+        // At least 33_711_000 picoseconds.
+        Weight::from_parts(35_102_000, 3565)
+            .saturating_add(Weight::from_parts(18_268_479, 0).saturating_mul(n.into()))
+            .saturating_add(ParityDbWeight::get().reads(5))
+            .saturating_add(ParityDbWeight::get().reads((2_u64).saturating_mul(n.into())))
+            .saturating_add(ParityDbWeight::get().writes(2))
+            .saturating_add(ParityDbWeight::get().writes((3_u64).saturating_mul(n.into())))
+            .saturating_add(Weight::from_parts(0, 2575).saturating_mul(n.into()))
     }
 }
