@@ -9,9 +9,10 @@ use std::{
 use anyhow::{Context, Result};
 use chasqui_engine::{
     batch::{Batcher, Limits},
-    Engine,
+    cpu::matrix::Precision,
+    Engine, LoadOptions,
 };
-use chasqui_primitives::CheckpointRoot;
+use chasqui_primitives::{CheckpointRoot, NumericProfile};
 
 use crate::blobs::{BlobStore, Manifest};
 
@@ -52,27 +53,28 @@ impl ModelCache {
         }
     }
 
-    /// The engine of the checkpoint `root`, loaded if need be. Blocks while it loads: call it where that is
+    /// The engine of the checkpoint `root`, loaded if need be in the precision of its `profile`, which the chain says
+    /// and which never changes. Blocks while it loads: call it where that is
     /// allowed. A failure is not remembered: the blob may come later.
     ///
     /// # Errors
     /// A blob is missing or damaged, or the engine refuses the model.
-    pub fn engine(&self, root: &CheckpointRoot) -> Result<Arc<Engine>> {
-        Ok(self.batcher(root)?.engine().clone())
+    pub fn engine(&self, root: &CheckpointRoot, profile: NumericProfile) -> Result<Arc<Engine>> {
+        Ok(self.batcher(root, profile)?.engine().clone())
     }
 
     /// The batcher of the checkpoint `root`: the way to generate, since concurrent requests share each pass.
     ///
     /// # Errors
     /// As [`Self::engine`].
-    pub fn batcher(&self, root: &CheckpointRoot) -> Result<Arc<Batcher>> {
+    pub fn batcher(&self, root: &CheckpointRoot, profile: NumericProfile) -> Result<Arc<Batcher>> {
         let slot = self.slot(root);
         let mut held = locked(&slot.0);
         if let Some(batcher) = held.as_ref() {
             return Ok(batcher.clone());
         }
         let engine = self
-            .load(root)
+            .load(root, profile)
             .with_context(|| format!("loading the checkpoint {root:?}"))?;
         let batcher = Arc::new(Batcher::new(Arc::new(engine), self.limits)?);
         *held = Some(batcher.clone());
@@ -112,7 +114,7 @@ impl ModelCache {
         slot
     }
 
-    fn load(&self, root: &CheckpointRoot) -> Result<Engine> {
+    fn load(&self, root: &CheckpointRoot, profile: NumericProfile) -> Result<Engine> {
         let manifest = Manifest::open(&self.blobs, root)?;
         let folder = self.folder.join(hex::encode(root.as_bytes()));
         // What an earlier run unpacked counts only if it is still what the root names.
@@ -121,12 +123,25 @@ impl ModelCache {
                 .with_context(|| format!("creating {}", self.folder.display()))?;
             manifest.materialise(&self.blobs, root, &folder)?;
         }
-        Ok(Engine::load(&folder, &self.device)?)
+        let options = LoadOptions {
+            precision: precision(profile),
+            ..LoadOptions::on(&self.device)
+        };
+        Ok(Engine::load_with(&folder, &options)?)
     }
 
     /// Where models are unpacked.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+}
+
+/// In which precision the matrices of a checkpoint of `profile` are held; `None` is as they are stored, which the
+/// kernels widen to f32 exactly. The thresholds of a 16-bit profile admit f32 arithmetic too.
+pub fn precision(profile: NumericProfile) -> Option<Precision> {
+    match profile {
+        NumericProfile::Int8 => Some(Precision::Int8),
+        NumericProfile::F32 | NumericProfile::F16 | NumericProfile::Bf16 => None,
     }
 }
 

@@ -234,6 +234,16 @@ pub struct Proposal {
     pub size_bytes: u64,
 }
 
+/// How a registered checkpoint is computed.
+pub async fn profile(head: &Head, root: &CheckpointRoot) -> Result<NumericProfile> {
+    let checkpoint = fetch!(head, api::storage().checkpoints().registry(), (*root,));
+    Ok(checkpoint
+        .with_context(|| format!("checkpoint {root:?} is not registered on this chain"))?
+        .info
+        .profile
+        .0)
+}
+
 /// Proposes a checkpoint; the deposit goes on hold.
 pub async fn propose(chain: &Chain, signer: &Signer, proposal: &Proposal) -> Result<()> {
     let info = api::runtime_types::pallet_checkpoints::types::CheckpointInfo {

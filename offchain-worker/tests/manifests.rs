@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use chasqui_engine::batch::Limits;
-use chasqui_primitives::blob::CHUNK_BYTES;
+use chasqui_primitives::{blob::CHUNK_BYTES, NumericProfile};
 use chasqui_worker::{
     blobs::{manifest, BlobError, BlobStore, Manifest, ManifestEntry},
     models::ModelCache,
@@ -169,13 +169,19 @@ fn models_are_loaded_once_and_bounded() {
     let store = store(dir.path());
     let (_, a) = Manifest::import(&store, &golden("llama-mha-tied")).unwrap();
     let (_, b) = Manifest::import(&store, &golden("mistral-gqa")).unwrap();
-    let cache = ModelCache::new(store.clone(), dir.path().join("models"), "cpu", Limits::default(), 1);
+    let cache = ModelCache::new(
+        store.clone(),
+        dir.path().join("models"),
+        "cpu",
+        Limits::default(),
+        1,
+    );
     assert!(cache.is_available(&a) && !cache.is_available(&H256::zero()));
 
-    let first = cache.engine(&a).unwrap();
+    let first = cache.engine(&a, NumericProfile::F32).unwrap();
     let loaded: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| cache.engine(&a).unwrap()))
+            .map(|_| scope.spawn(|| cache.engine(&a, NumericProfile::F32).unwrap()))
             .collect();
         threads
             .into_iter()
@@ -186,22 +192,48 @@ fn models_are_loaded_once_and_bounded() {
         .iter()
         .all(|engine| std::sync::Arc::ptr_eq(engine, &first)));
 
-    cache.engine(&b).unwrap();
+    cache.engine(&b, NumericProfile::F32).unwrap();
     assert_eq!(cache.len(), 1);
     assert_eq!(first.config().vocab_size, 512);
 
     let folder = cache.folder().join(hex::encode(a));
     fs::write(folder.join("model.safetensors"), b"damaged").unwrap();
-    cache.engine(&a).unwrap();
+    cache.engine(&a, NumericProfile::F32).unwrap();
 
     // A model that is not there is an error each time, until it is.
-    assert!(cache.engine(&H256::zero()).is_err());
+    assert!(cache.engine(&H256::zero(), NumericProfile::F32).is_err());
     store.remove(&b).unwrap();
-    assert!(
-        ModelCache::new(store.clone(), dir.path().join("other"), "cpu", Limits::default(), 1)
-            .engine(&b)
-            .is_err()
+    assert!(ModelCache::new(
+        store.clone(),
+        dir.path().join("other"),
+        "cpu",
+        Limits::default(),
+        1
+    )
+    .engine(&b, NumericProfile::F32)
+    .is_err());
+    let said = format!(
+        "{:#}",
+        cache
+            .engine(&H256::repeat_byte(1), NumericProfile::F32)
+            .unwrap_err()
     );
-    let said = format!("{:#}", cache.engine(&H256::repeat_byte(1)).unwrap_err());
     assert!(said.contains("0x0101"), "{said}");
+}
+
+// GIVEN one model registered under two numeric profiles
+// WHEN a worker loads it for each
+// THEN it is held as that profile says
+#[test]
+fn a_model_is_held_as_its_profile_says() {
+    for (profile, held) in [(NumericProfile::F32, "f32"), (NumericProfile::Int8, "int8")] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let (_, root) = Manifest::import(&store, &golden("llama-mha-tied")).unwrap();
+        let models = dir.path().join("models");
+        let cache = ModelCache::new(store, models, "cpu", Limits::default(), 1);
+        let engine = cache.engine(&root, profile).unwrap();
+        let said = engine.decoder().describe();
+        assert!(said.ends_with(held), "{said}");
+    }
 }

@@ -4,11 +4,12 @@ use super::options::{format_dot, parse_dot, parse_hash, JsonOption, KeyOptions, 
 use crate::{
     blobs::{BlobStore, Manifest},
     config::default_blob_dir,
+    models,
     registry::{self, Proposal},
 };
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{Chain, H256};
-use chasqui_engine::Engine;
+use chasqui_engine::{Engine, LoadOptions};
 use chasqui_primitives::{Balance, NumericProfile};
 use serde_json::json;
 use std::path::PathBuf;
@@ -56,6 +57,10 @@ pub struct ProposeCommand {
     /// Its licence, as an SPDX identifier.
     #[arg(long, default_value = "Apache-2.0")]
     pub licence: String,
+    /// How it is computed: f32 arithmetic over the weights as they are stored, or over weights rounded to int8 in
+    /// blocks of 32. Every operator computes it so; the thresholds of its audits belong to it.
+    #[arg(long, value_enum, default_value_t)]
+    pub precision: Arithmetic,
     /// Units of compute of a prompt token.
     #[arg(long, default_value_t = 1)]
     pub units_per_prompt_token: u32,
@@ -69,6 +74,25 @@ pub struct ProposeCommand {
     pub node: NodeOptions,
     #[command(flatten)]
     pub json: JsonOption,
+}
+
+/// What a checkpoint may declare that this worker computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Arithmetic {
+    /// Weights as stored, f32 arithmetic.
+    #[default]
+    F32,
+    /// Weights rounded to int8 while loading, f32 arithmetic.
+    Int8,
+}
+
+impl Arithmetic {
+    fn profile(self) -> NumericProfile {
+        match self {
+            Self::F32 => NumericProfile::F32,
+            Self::Int8 => NumericProfile::Int8,
+        }
+    }
 }
 
 impl CheckpointCommand {
@@ -160,7 +184,12 @@ impl ProposeCommand {
                 .unwrap_or_default(),
         };
         // Loading it first: a model that does not load must not be proposed.
-        let engine = Engine::load(&self.model, "cpu")?;
+        let profile = self.precision.profile();
+        let options = LoadOptions {
+            precision: models::precision(profile),
+            ..LoadOptions::on("cpu")
+        };
+        let engine = Engine::load_with(&self.model, &options)?;
         let store = BlobStore::open_dir(&self.blob_dir)?;
         let (manifest, root) = Manifest::import(&store, &self.model)?;
         let config = engine.config();
@@ -168,8 +197,7 @@ impl ProposeCommand {
             root,
             name,
             licence: self.licence.clone(),
-            // What this engine computes in, whatever the file holds.
-            profile: NumericProfile::F32,
+            profile,
             vocabulary: config.vocab_size as u32,
             context_tokens: config.max_position_embeddings as u32,
             end_tokens: engine.eos_ids().to_vec(),

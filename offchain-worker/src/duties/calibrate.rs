@@ -1,7 +1,7 @@
 //! Calibrating a proposed checkpoint: honest pairs on this machine, thresholds for the chain.
 
 use super::{on_device, Worker};
-use crate::view::fetch;
+use crate::{registry, view::fetch};
 use anyhow::{bail, ensure, Context, Result};
 use chasqui_audit::{
     calibrate::{calibrate as measure, CalibrationPlan},
@@ -25,7 +25,8 @@ pub async fn calibrate(worker: &Arc<Worker>, root: CheckpointRoot) -> Result<()>
     let started = Instant::now();
     let engine = {
         let worker = worker.clone();
-        on_device(move || worker.models.engine(&root))
+        let profile = registry::profile(&worker.chain.head().await?, &root).await?;
+        on_device(move || worker.models.engine(&root, profile))
             .await
             .context("loading the checkpoint")?
     };

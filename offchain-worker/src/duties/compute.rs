@@ -1,7 +1,7 @@
 //! Computing a job: acknowledge, generate, publish the trace, commit.
 
 use super::{on_device, Worker};
-use crate::{fault::Fault, prompt, view};
+use crate::{fault::Fault, prompt, registry, view};
 use anyhow::{Context, Result};
 use chasqui_audit::fingerprint_seed;
 use chasqui_chain::{api, Static};
@@ -36,6 +36,7 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
         Some(Fault::OtherModel(folder)) => Some(folder.clone()),
         _ => None,
     };
+    let profile = registry::profile(&head, &job.checkpoint).await?;
     let batcher = {
         let worker = worker.clone();
         let root = job.checkpoint;
@@ -44,7 +45,7 @@ pub async fn compute(worker: &Arc<Worker>, id: JobId) -> Result<()> {
                 let engine = Arc::new(Engine::load(&folder, "cpu")?);
                 Ok(Arc::new(Batcher::new(engine, Limits::default())?))
             }
-            None => worker.models.batcher(&root),
+            None => worker.models.batcher(&root, profile),
         })
         .await
     };

@@ -3,7 +3,7 @@
 use super::{on_device, verdicts::StoredVerdict, DutyStage, Worker};
 use crate::{
     fault::Fault,
-    prompt,
+    prompt, registry,
     view::{self, fetch, CommitmentView, JobView},
 };
 use anyhow::{bail, Context, Result};
@@ -155,7 +155,8 @@ async fn judge(
     let none = Evidence::default;
     let engine = {
         let (worker, root) = (worker.clone(), job.checkpoint);
-        on_device(move || worker.models.engine(&root)).await
+        let profile = registry::profile(&worker.chain.head().await?, &root).await?;
+        on_device(move || worker.models.engine(&root, profile)).await
     };
     let engine = match engine {
         Ok(engine) => engine,
