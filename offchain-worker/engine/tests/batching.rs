@@ -39,7 +39,9 @@ fn go(_: chasqui_engine::TokenEvent) -> ControlFlow<()> {
 fn requests(count: usize) -> Vec<GenerateRequest> {
     (0..count)
         .map(|n| {
-            let prompt = (0..1 + n % 13).map(|t| ((7 * n + 3 * t) % 32) as u32).collect();
+            let prompt = (0..1 + n % 13)
+                .map(|t| ((7 * n + 3 * t) % 32) as u32)
+                .collect();
             let mut sampling = free(1 + (n % 9) as u32);
             sampling.temperature_milli = if n % 2 == 0 { 0 } else { 900 };
             sampling.seed = n as u64;
@@ -62,7 +64,10 @@ fn together(
             receiver
         })
         .collect();
-    waiting.iter().map(|receiver| receiver.recv().unwrap()).collect()
+    waiting
+        .iter()
+        .map(|receiver| receiver.recv().unwrap())
+        .collect()
 }
 
 // GIVEN requests of different lengths and samplings
@@ -73,11 +78,22 @@ fn neighbours_change_nothing() {
     let engine = engine();
     for limits in [
         Limits::default(),
-        Limits { running: 3, pass_tokens: 5, ..Limits::default() },
-        Limits { running: 1, pass_tokens: 1, ..Limits::default() },
+        Limits {
+            running: 3,
+            pass_tokens: 5,
+            ..Limits::default()
+        },
+        Limits {
+            running: 1,
+            pass_tokens: 1,
+            ..Limits::default()
+        },
     ] {
         let batcher = Batcher::new(engine.clone(), limits).unwrap();
-        for (made, request) in together(&batcher, requests(24)).into_iter().zip(requests(24)) {
+        for (made, request) in together(&batcher, requests(24))
+            .into_iter()
+            .zip(requests(24))
+        {
             let (made, alone) = (made.unwrap(), engine.generate(&request, go).unwrap());
             assert_eq!(made.output_ids, alone.output_ids);
             assert_eq!(made.fingerprints, alone.fingerprints);
@@ -122,7 +138,10 @@ fn two_hundred_requests_within_the_memory_bound() {
         .max()
         .unwrap();
     let cache_bytes = 5 * engine.decoder().sequence_bytes(most);
-    let limits = Limits { cache_bytes, ..Limits::default() };
+    let limits = Limits {
+        cache_bytes,
+        ..Limits::default()
+    };
     let batcher = Arc::new(Batcher::new(engine, limits).unwrap());
     let highest = Arc::new(AtomicUsize::new(0));
     let (sender, receiver) = mpsc::channel();
@@ -141,7 +160,10 @@ fn two_hundred_requests_within_the_memory_bound() {
     let ended: Vec<bool> = receiver.iter().take(200).collect();
     assert!(ended.iter().all(|ok| *ok) && ended.len() == 200);
     let highest = highest.load(Ordering::Relaxed);
-    assert!(highest > 0 && highest <= cache_bytes, "{highest} of {cache_bytes}");
+    assert!(
+        highest > 0 && highest <= cache_bytes,
+        "{highest} of {cache_bytes}"
+    );
     assert_eq!(batcher.load().cache_bytes, 0);
 }
 
@@ -150,24 +172,34 @@ fn two_hundred_requests_within_the_memory_bound() {
 // THEN it is refused at once as busy, and those before it are not disturbed
 #[test]
 fn a_full_queue_refuses() {
-    let limits = Limits { running: 1, queued: 2, ..Limits::default() };
+    let limits = Limits {
+        running: 1,
+        queued: 2,
+        ..Limits::default()
+    };
     let batcher = Batcher::new(engine(), limits).unwrap();
     // The first holds the batcher's thread at its first token until told otherwise.
     let (release, held) = mpsc::channel::<()>();
     let (started, first) = mpsc::channel();
     let (sender, receiver) = mpsc::channel();
-    let done = |sender: mpsc::Sender<bool>| move |outcome: Result<_, _>| {
-        sender.send(outcome.is_ok()).unwrap();
+    let done = |sender: mpsc::Sender<bool>| {
+        move |outcome: Result<_, _>| {
+            sender.send(outcome.is_ok()).unwrap();
+        }
     };
     let on_token = move |_| {
         let _ = started.send(());
         let _ = held.recv();
         ControlFlow::Continue(())
     };
-    batcher.submit(request(vec![1], free(3)), on_token, done(sender.clone())).unwrap();
+    batcher
+        .submit(request(vec![1], free(3)), on_token, done(sender.clone()))
+        .unwrap();
     first.recv().unwrap();
     for _ in 0..2 {
-        batcher.submit(request(vec![1], free(3)), go, done(sender.clone())).unwrap();
+        batcher
+            .submit(request(vec![1], free(3)), go, done(sender.clone()))
+            .unwrap();
     }
     let refused = batcher.submit(request(vec![1], free(3)), go, |_| panic!("it was refused"));
     assert!(matches!(refused, Err(EngineError::Busy { queued: 2 })));
@@ -211,15 +243,29 @@ fn one_request_cannot_hurt_another() {
         _ => ControlFlow::Continue(()),
     };
     let panics = |_| panic!("a client's callback");
-    batcher.submit(request(vec![1, 2], free(9)), leave, done("left", &sender)).unwrap();
-    batcher.submit(request(vec![3], free(9)), panics, done("panicked", &sender)).unwrap();
-    batcher.submit(request(vec![4, 5], free(9)), go, done("stayed", &sender)).unwrap();
+    batcher
+        .submit(request(vec![1, 2], free(9)), leave, done("left", &sender))
+        .unwrap();
+    batcher
+        .submit(request(vec![3], free(9)), panics, done("panicked", &sender))
+        .unwrap();
+    batcher
+        .submit(request(vec![4, 5], free(9)), go, done("stayed", &sender))
+        .unwrap();
     let mut outcomes: Vec<(&str, Result<chasqui_engine::Generation, EngineError>)> =
         receiver.iter().take(3).collect();
     outcomes.sort_by_key(|(name, _)| *name);
     let left = outcomes[0].1.as_ref().unwrap();
-    assert_eq!((left.finish_reason, left.output_ids.len()), (FinishReason::Cancelled, 3));
-    assert!(outcomes[1].1.as_ref().unwrap_err().to_string().contains("callback"));
+    assert_eq!(
+        (left.finish_reason, left.output_ids.len()),
+        (FinishReason::Cancelled, 3)
+    );
+    assert!(outcomes[1]
+        .1
+        .as_ref()
+        .unwrap_err()
+        .to_string()
+        .contains("callback"));
     let alone = engine.generate(&request(vec![4, 5], free(9)), go).unwrap();
     assert_eq!(outcomes[2].1.as_ref().unwrap().output_ids, alone.output_ids);
 }
@@ -229,7 +275,10 @@ fn one_request_cannot_hurt_another() {
 // THEN each of them gets an error instead of silence
 #[test]
 fn a_stopped_batcher_leaves_nobody_waiting() {
-    let limits = Limits { running: 1, ..Limits::default() };
+    let limits = Limits {
+        running: 1,
+        ..Limits::default()
+    };
     let batcher = Batcher::new(engine(), limits).unwrap();
     let (sender, receiver) = mpsc::channel();
     let (started, first) = mpsc::channel();
@@ -241,7 +290,9 @@ fn a_stopped_batcher_leaves_nobody_waiting() {
             ControlFlow::Continue(())
         };
         let done = move |outcome: Result<_, _>| sender.send((n, outcome.is_ok())).unwrap();
-        batcher.submit(request(vec![1], free(60)), on_token, done).unwrap();
+        batcher
+            .submit(request(vec![1], free(60)), on_token, done)
+            .unwrap();
     }
     first.recv().unwrap();
     drop(batcher);

@@ -248,7 +248,10 @@ fn attempt(
         .collect();
     if hidden.len() != choosing.len() * width || logits.len() != choosing.len() * vocab {
         return Err(Failure {
-            reason: format!("the decoder gave other rows than the {} asked for", choosing.len()),
+            reason: format!(
+                "the decoder gave other rows than the {} asked for",
+                choosing.len()
+            ),
             retry: false,
         });
     }
