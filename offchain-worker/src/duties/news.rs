@@ -102,7 +102,7 @@ impl std::fmt::Display for Happening {
 fn happening(
     event: &Event<'_, PolkadotConfig>,
     operator: &AccountId32,
-) -> Result<Option<Happening>, EventsError> {
+) -> Result<Option<Happening>, Box<EventsError>> {
     use api::{jobs::events as jobs, operators::events as operators, rewards::events as rewards};
     let (whose, happening) = match (event.pallet_name(), event.event_name()) {
         ("Jobs", "Settled") => {
