@@ -68,6 +68,7 @@ fn text_without_end() {
         format!("{{% for i in range(9000) %}}{}{{% endfor %}}", "x".repeat(60_000)),
         format!("{{% set a %}}{{% for i in range(9000) %}}{}{{% endfor %}}{{% endset %}}", "x".repeat(60_000)),
         format!("{{% macro m() %}}{}{{% endmacro %}}{{% set a %}}{{% for i in range(9000) %}}{{{{ m() }}}}{{% endfor %}}{{% endset %}}", "x".repeat(60_000)),
+        format!("{{% set a %}}{}{{% endset %}}{{% set b = [{}] %}}", "x".repeat(90_000), "a|list,".repeat(60)),
         "{% for i in range(90000) %}{{ messages | tojson(indent=64) }}{% endfor %}".into(),
         "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(99) %}{% set ns.x = ns.x.split('') | tojson %}{% endfor %}".into(),
     ];

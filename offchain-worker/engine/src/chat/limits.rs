@@ -3,9 +3,10 @@
 //! A template is a program out of a model folder, and nobody vouches for it. The template engine
 //! stops endless loops (fuel) and deep recursion by itself, but not memory: a few assignments that
 //! double a string fill any machine. So a template is rewritten before it is compiled: every value
-//! that outlives its expression passes a filter that charges its size to the budget of the
-//! rendering, and so does the text of every round of a loop or call of a macro. Within one
-//! expression, growth is bounded by the number of operations that may stand in it. Constructs that
+//! that outlives its expression, and what every filter makes, passes a filter that charges its
+//! size to the budget of the rendering, and so does the text of every round of a loop or call of a
+//! macro. Within one expression, growth is bounded by the number of operations that may stand in
+//! it. Constructs that
 //! would go around this, and that chat templates do without, are refused.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +25,7 @@ pub(super) const FUEL: u64 = 2_000_000;
 pub(super) const RECURSION: usize = 200;
 
 /// Bytes that a rendering may make before it has seen any message.
-const BASE_BYTES: u64 = 4 << 20;
+const BASE_BYTES: u64 = 2 << 20;
 /// Bytes that it may make for each byte of its messages.
 const BYTES_PER_INPUT: u64 = 16;
 /// Longer than any honest template takes; counts only when something slipped through the rest.
@@ -37,7 +38,7 @@ const MAX_DEPTH: usize = 32;
 /// Tokens of one tag.
 const MAX_TAG_TOKENS: usize = 1_024;
 /// Tokens of one tag that begin something that may make a new value: `+ ~ | ( [ {`.
-const MAX_OPERATIONS: usize = 96;
+const MAX_OPERATIONS: usize = 64;
 /// Tokens of one tag on which the template engine's parser recurses without a limit of its own.
 const MAX_PREFIXES: usize = 64;
 /// Open brackets at once.
@@ -258,6 +259,7 @@ pub(super) fn fenced(source: &str) -> Result<String, String> {
 impl Rewriter {
     fn visit(&mut self, source: &str, tag: &Tag) -> Result<(), String> {
         check_size(tag)?;
+        self.filters(tag);
         let keyword = match tag.tokens.first() {
             Some((Token::Ident(keyword), _)) if tag.statement => *keyword,
             _ => return Ok(()),
@@ -342,6 +344,31 @@ impl Rewriter {
     fn wrap(&mut self, start: usize, end: usize, filter: &str) {
         self.insert(start, " (");
         self.insert(end, format!(")|{filter} "));
+    }
+
+    /// Charges what filters make: lists out of strings take many times their room.
+    fn filters(&mut self, tag: &Tag) {
+        for (index, (token, _)) in tag.tokens.iter().enumerate() {
+            if !matches!(token, Token::Pipe) {
+                continue;
+            }
+            // The name, then the arguments, if there are any.
+            let mut last = index + 1;
+            let mut depth = 0;
+            for (at, (token, _)) in tag.tokens.iter().enumerate().skip(index + 2) {
+                if depth == 0 && !matches!(token, Token::ParenOpen) {
+                    break;
+                }
+                depth = step(depth, token);
+                last = at;
+                if depth == 0 {
+                    break;
+                }
+            }
+            if let Some((_, span)) = tag.tokens.get(last) {
+                self.insert(span.end_offset as usize, format!("|{CHARGE}"));
+            }
+        }
     }
 
     fn set(&mut self, tag: &Tag) {

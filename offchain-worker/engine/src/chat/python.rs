@@ -95,8 +95,8 @@ pub(super) fn environment<'a>(budget: &Arc<Budget>, syntax: SyntaxConfig) -> Env
     let shared = budget.clone();
     env.add_filter(
         "tojson",
-        move |value: &Value, indent: Option<usize>, kwargs: Kwargs| {
-            to_json(&shared, value, indent, &kwargs)
+        move |value: &Value, ascii: Option<bool>, kwargs: Kwargs| {
+            to_json(&shared, value, ascii, &kwargs)
         },
     );
 
@@ -227,10 +227,12 @@ fn call_method(
                 budget.charge(40 * (pieces + 1) + text.len())?;
             }
             "format" => return Err(Error::from(ErrorKind::UnknownMethod)),
-            _ => budget.charge(0)?,
+            _ => {}
         }
     }
-    unknown_method_callback(state, value, method, args)
+    let made = unknown_method_callback(state, value, method, args)?;
+    budget.charge(made.as_str().map_or(0, str::len))?;
+    Ok(made)
 }
 
 /// The time in UTC in the notation of C's `strftime`.
@@ -250,28 +252,37 @@ fn strftime(now: SystemTime, format: &str) -> Result<String, Error> {
 }
 
 /// JSON as Python's `json.dumps` writes it: spaces behind separators, text not escaped beyond
-/// what JSON needs.
+/// what JSON needs. Parameters are those of the reference implementation's `tojson`.
 fn to_json(
     budget: &Budget,
     value: &Value,
-    indent: Option<usize>,
+    ascii: Option<bool>,
     kwargs: &Kwargs,
 ) -> Result<String, Error> {
-    let indent = match indent {
-        Some(width) => Some(width),
-        None => kwargs.get("indent")?,
+    let ascii = match ascii {
+        Some(ascii) => Some(ascii),
+        None => kwargs.get("ensure_ascii")?,
     };
-    let ascii: Option<bool> = kwargs.get("ensure_ascii")?;
+    let indent: Option<usize> = kwargs.get("indent")?;
     let sorted: Option<bool> = kwargs.get("sort_keys")?;
+    let separators: Option<Value> = kwargs.get("separators")?;
     kwargs.assert_all_used()?;
     if indent.is_some_and(|width| width > MAX_INDENT) {
         return Err(fail(format!("indents by more than {MAX_INDENT}")));
+    }
+    let item = if indent.is_some() { "," } else { ", " };
+    let mut separator = [item.to_string(), ": ".to_string()];
+    if let Some(given) = separators.filter(|value| !value.is_none()) {
+        for (index, own) in separator.iter_mut().enumerate() {
+            *own = given.get_item(&Value::from(index))?.to_string();
+        }
     }
     let mut json = Json {
         out: Limited::new(budget),
         indent,
         ascii: ascii.unwrap_or(false),
         sorted: sorted.unwrap_or(false),
+        separator,
     };
     match json.value(value, 0) {
         Err(JsonError::Value(error)) => Err(error),
@@ -285,6 +296,8 @@ struct Json<'a> {
     indent: Option<usize>,
     ascii: bool,
     sorted: bool,
+    /// Between items, and between a key and its value.
+    separator: [String; 2],
 }
 
 enum JsonError {
@@ -339,7 +352,7 @@ impl Json<'_> {
                     self.separate(count, depth)?;
                     let name = text_of_key(key)?;
                     self.text(&name)?;
-                    self.out.write_str(": ")?;
+                    self.out.write_str(&self.separator[1])?;
                     self.value(&value.get_item(key)?, depth + 1)?;
                 }
                 self.close(keys.len(), depth, '}')?;
@@ -350,16 +363,13 @@ impl Json<'_> {
     }
 
     fn separate(&mut self, count: usize, depth: usize) -> Result<(), JsonError> {
-        match (count, self.indent) {
-            (0, None) => {}
-            (0, Some(_)) => self.line(depth + 1)?,
-            (_, None) => self.out.write_str(", ")?,
-            (_, Some(_)) => {
-                self.out.write_char(',')?;
-                self.line(depth + 1)?;
-            }
+        if count > 0 {
+            self.out.write_str(&self.separator[0])?;
         }
-        Ok(())
+        match self.indent {
+            Some(_) => self.line(depth + 1),
+            None => Ok(()),
+        }
     }
 
     fn close(&mut self, count: usize, depth: usize, bracket: char) -> Result<(), JsonError> {
