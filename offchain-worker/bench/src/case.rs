@@ -63,6 +63,13 @@ impl Size {
         }
     }
 
+    /// The prompt number `index` of `tokens` tokens; each begins differently.
+    pub fn prompt(self, index: usize, tokens: usize) -> Vec<u32> {
+        let vocab = self.config(WeightDtype::F32).vocab_size;
+        let token = |i: usize| ((index * 1_009 + i * 7_919) % vocab) as u32;
+        (0..tokens).map(token).collect()
+    }
+
     /// Weights in the layers' matrices: each is read once for every token.
     pub fn layer_weights(self) -> usize {
         let config = self.config(WeightDtype::F32);

@@ -6,10 +6,12 @@
 //! | [`case`] | model shapes, precisions, engines |
 //! | [`folders`], [`gguf`] | the models on disk |
 //! | [`systems`] | each engine behind one interface |
+//! | [`alone`], [`together`] | the measurements: one request at a time, several at once |
 //! | [`child`] | an engine in a process of its own |
 //! | [`probes`], [`machine`] | the machine: its ceilings, its description |
 //! | [`stats`], [`report`] | from runs to tables |
 
+mod alone;
 mod case;
 mod child;
 mod folders;
@@ -19,14 +21,15 @@ mod probes;
 mod report;
 mod stats;
 mod systems;
+mod together;
 
 use std::path::PathBuf;
 
 use anyhow::{ensure, Context, Result};
 use clap::{Args, Parser, Subcommand};
 
+use crate::alone::Runs;
 use crate::case::{Precision, Size, System};
-use crate::child::{Process, Reply};
 use crate::folders::Folders;
 use crate::machine::Machine;
 use crate::report::{CaseReport, Report, Scale, SystemReport};
@@ -44,13 +47,19 @@ struct Options {
 enum Mode {
     /// Runs one engine for a parent process.
     #[command(hide = true)]
-    Child(ChildOptions),
+    Child {
+        #[arg(long, value_enum)]
+        system: System,
+        #[command(flatten)]
+        model: ChildOptions,
+    },
+    /// Runs the batcher for a parent process.
+    #[command(hide = true)]
+    Together(ChildOptions),
 }
 
 #[derive(Debug, Args)]
 struct ChildOptions {
-    #[arg(long, value_enum)]
-    system: System,
     #[arg(long, value_enum)]
     precision: Precision,
     #[arg(long)]
@@ -99,8 +108,11 @@ struct Measure {
 fn main() -> Result<()> {
     let options = Options::parse();
     match options.child {
-        Some(Mode::Child(child)) => {
-            child::serve(child.system, &child.model, child.precision, child.threads)
+        Some(Mode::Child { system, model }) => {
+            alone::child(system, &model.model, model.precision, model.threads)
+        }
+        Some(Mode::Together(model)) => {
+            together::child(&model.model, model.precision, model.threads)
         }
         None => measure(options.measure),
     }
@@ -167,10 +179,17 @@ fn measure(options: Measure) -> Result<()> {
         repetitions,
         threads,
     };
-    let mut measured = Vec::new();
+    let (mut measured, mut together) = (Vec::new(), Vec::new());
     for size in sizes {
-        for precision in &precisions {
-            measured.push(workload.measure(&folders, size, *precision)?);
+        for precision in precisions.iter().copied() {
+            let runs = alone::measure(&workload, &folders, size, precision)?;
+            measured.push((size, precision, runs));
+            // Short prompts show decoding together; long ones what they share of prefill.
+            for prompt in [prompt_tokens.div_ceil(8), prompt_tokens] {
+                let report =
+                    together::measure(&workload, &folders, size, precision, REQUESTS, prompt)?;
+                together.push(report);
+            }
         }
     }
     // A ceiling is the most that was ever seen, before or after.
@@ -196,8 +215,9 @@ fn measure(options: Measure) -> Result<()> {
         multiply_instructions,
         cases: measured
             .into_iter()
-            .map(|case| case.report(scale))
+            .map(|(size, precision, runs)| summarise(size, precision, &runs, scale))
             .collect::<Result<_>>()?,
+        together,
     };
     print!("{}", report.markdown());
     if let Some(file) = options.json {
@@ -217,6 +237,15 @@ fn measure(options: Measure) -> Result<()> {
     Ok(())
 }
 
+fn summarise(size: Size, precision: Precision, runs: &[Runs], scale: Scale) -> Result<CaseReport> {
+    let system = |runs| SystemReport::new(size, precision, runs, scale).context("no runs");
+    let systems = runs.iter().map(system).collect::<Result<_>>()?;
+    Ok(CaseReport::new(size, precision, systems))
+}
+
+/// Requests at once, where there are several.
+const REQUESTS: usize = 8;
+
 /// What every engine is asked to do.
 #[derive(Debug, Clone, Copy)]
 struct Workload {
@@ -224,58 +253,4 @@ struct Workload {
     output_tokens: usize,
     repetitions: usize,
     threads: usize,
-}
-
-/// The runs of every engine on one model.
-struct Measured {
-    size: Size,
-    precision: Precision,
-    systems: Vec<(System, f64, Vec<Reply>)>,
-}
-
-impl Workload {
-    fn measure(&self, folders: &Folders, size: Size, precision: Precision) -> Result<Measured> {
-        let vocab = size.config(precision.stored()).vocab_size;
-        let prompt: Vec<u32> = (0..self.prompt_tokens)
-            .map(|i| (i * 7_919 % vocab) as u32)
-            .collect();
-        let mut processes = Vec::new();
-        for system in precision.systems() {
-            let path = folders.prepare(size, precision, *system)?;
-            let mut process = Process::start(*system, &path, precision, self.threads)?;
-            // Touches every weight and buffer once, outside the figures.
-            process.run(&prompt, self.output_tokens)?;
-            processes.push((*system, process, Vec::new()));
-        }
-        for repetition in 1..=self.repetitions {
-            eprintln!(
-                "bench: {} {}, run {repetition} of {}",
-                size.name(),
-                precision.name(),
-                self.repetitions
-            );
-            for (_, process, runs) in &mut processes {
-                runs.push(process.run(&prompt, self.output_tokens)?);
-            }
-        }
-        let finish = |(system, process, runs): (System, Process, Vec<Reply>)| {
-            (system, process.load_seconds, runs)
-        };
-        Ok(Measured {
-            size,
-            precision,
-            systems: processes.into_iter().map(finish).collect(),
-        })
-    }
-}
-
-impl Measured {
-    fn report(self, scale: Scale) -> Result<CaseReport> {
-        let (size, precision) = (self.size, self.precision);
-        let system = |(system, load, runs): &(System, f64, Vec<Reply>)| {
-            SystemReport::new(size, precision, *system, *load, runs, scale).context("no runs")
-        };
-        let systems = self.systems.iter().map(system).collect::<Result<_>>()?;
-        Ok(CaseReport::new(size, precision, systems))
-    }
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use crate::alone::{Reply, Runs};
 use crate::case::{Precision, Size, System};
-use crate::child::Reply;
 use crate::machine::Machine;
 use crate::stats::{first_difference, Spread};
 
@@ -36,8 +36,29 @@ pub struct Report {
     pub multiply_peak: f64,
     /// The instructions that did them.
     pub multiply_instructions: &'static str,
-    /// One entry per model and precision.
+    /// One request at a time: one entry per model and precision.
     pub cases: Vec<CaseReport>,
+    /// Several requests at once.
+    pub together: Vec<Together>,
+}
+
+/// Several requests at once through the batcher, against one.
+#[derive(Debug, Serialize)]
+pub struct Together {
+    /// Model.
+    pub size: Size,
+    /// How weights are held.
+    pub precision: Precision,
+    /// Requests at once.
+    pub requests: usize,
+    /// Prompt tokens of each.
+    pub prompt_tokens: usize,
+    /// Output tokens a second of one request alone, prompt included in the time.
+    pub one: Spread,
+    /// Output tokens a second of all requests together, prompts included in the time.
+    pub several: Spread,
+    /// Most memory that the process held, in bytes.
+    pub peak_memory: Option<u64>,
 }
 
 /// One model in one precision.
@@ -68,6 +89,8 @@ pub struct SystemReport {
     pub peak_memory: Option<u64>,
     /// Seconds to load the model.
     pub load_seconds: f64,
+    /// How the engine says it computes, where it says.
+    pub description: Option<String>,
     /// Weights' bytes read for decoded tokens, over the bandwidth.
     pub bandwidth_share: f64,
     /// Operations of the prompt's matrix products, over the peak.
@@ -105,15 +128,9 @@ pub struct Scale {
 }
 
 impl SystemReport {
-    /// Sums up the runs of `system`; `None` when there are none.
-    pub fn new(
-        size: Size,
-        precision: Precision,
-        system: System,
-        load_seconds: f64,
-        runs: &[Reply],
-        scale: Scale,
-    ) -> Option<Self> {
+    /// Sums up an engine's runs; `None` when there are none.
+    pub fn new(size: Size, precision: Precision, engine: &Runs, scale: Scale) -> Option<Self> {
+        let (system, runs) = (engine.system, &engine.replies);
         let prefill = |run: &Reply| scale.prompt_tokens as f64 / run.prefill;
         let decode = |run: &Reply| (run.tokens.len() - 1) as f64 / run.decode;
         let prefill = Spread::of(&runs.iter().map(prefill).collect::<Vec<_>>())?;
@@ -127,7 +144,8 @@ impl SystemReport {
             prefill,
             decode,
             peak_memory: runs.iter().filter_map(|run| run.peak_memory).max(),
-            load_seconds,
+            load_seconds: engine.loaded.seconds,
+            description: engine.loaded.description.clone(),
             bandwidth_share: read / scale.read_bandwidth,
             peak_share: operations / scale.multiply_peak,
             tokens: runs.last()?.tokens.clone(),
@@ -188,7 +206,8 @@ impl Report {
     fn write(&self, out: &mut String) -> std::fmt::Result {
         self.write_setting(out)?;
         self.write_figures(out)?;
-        self.write_ratios(out)
+        self.write_ratios(out)?;
+        self.write_together(out)
     }
 
     fn write_setting(&self, out: &mut String) -> std::fmt::Result {
@@ -225,6 +244,13 @@ impl Report {
             self.multiply_peak / 1e9,
             self.multiply_instructions
         )?;
+        let ours = self.cases.iter().flat_map(|case| &case.systems);
+        let mut ours: Vec<&str> = ours
+            .filter_map(|system| system.description.as_deref())
+            .collect();
+        ours.sort_unstable();
+        ours.dedup();
+        writeln!(out, "- Ours computes as: {}", ours.join("; "))?;
         writeln!(
             out,
             "- Workload: one request at a time, {} prompt tokens, {} greedy output tokens, {} threads, medians of {} \
@@ -241,9 +267,7 @@ impl Report {
         )?;
         for case in &self.cases {
             for system in &case.systems {
-                let memory = system.peak_memory.map_or("unknown".into(), |bytes| {
-                    format!("{:.0}", bytes as f64 / MIB)
-                });
+                let memory = mebibytes(system.peak_memory);
                 writeln!(
                     out,
                     "| {} | {} | {} | {} | {:.0}% | {} | {:.0}% | {memory} | {:.2} |",
@@ -288,6 +312,35 @@ impl Report {
     }
 }
 
+impl Report {
+    fn write_together(&self, out: &mut String) -> std::fmt::Result {
+        if self.together.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\nSeveral requests at once, output tokens/s with prompts in the time; every request's tokens are those it \
+             has alone:\n\n| model | weights | prompt | one request | at once | together | ratio | peak memory, MiB \
+             |\n|---|---|---|---|---|---|---|---|"
+        )?;
+        for case in &self.together {
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} | {:.2} | {} |",
+                case.size.name(),
+                case.precision.name(),
+                case.prompt_tokens,
+                rate(case.one),
+                case.requests,
+                rate(case.several),
+                case.several.median / case.one.median,
+                mebibytes(case.peak_memory),
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl CaseReport {
     /// Whether the engines made the same output, in words.
     pub fn agreement(&self) -> String {
@@ -301,6 +354,12 @@ impl CaseReport {
             false => differing.join(", "),
         }
     }
+}
+
+fn mebibytes(bytes: Option<u64>) -> String {
+    bytes.map_or("unknown".into(), |bytes| {
+        format!("{:.0}", bytes as f64 / MIB)
+    })
 }
 
 fn rate(spread: Spread) -> String {

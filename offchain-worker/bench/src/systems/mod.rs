@@ -2,7 +2,7 @@
 
 mod candle;
 mod candle_quantised;
-mod engine;
+pub mod engine;
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,6 +29,11 @@ pub trait Runner {
     /// # Errors
     /// The engine's.
     fn run(&mut self, prompt: &[u32], length: usize) -> Result<Run>;
+
+    /// How it says it computes, where it says.
+    fn describe(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Loads what lies at `path` for `system`, to compute on `threads` threads. Libraries that size
