@@ -168,8 +168,8 @@ fn measure(options: Measure) -> Result<()> {
     let ceilings = || {
         let bytes = if quick { 256 << 20 } else { 1 << 30 };
         eprintln!("bench: memory bandwidth and multiplication peak");
-        let bandwidth = probes::read_bandwidth(threads, bytes, 7);
-        let (peak, instructions) = probes::multiply_peak(threads, 7);
+        let bandwidth = probes::read_bandwidth(threads, bytes, ROUNDS);
+        let (peak, instructions) = probes::multiply_peak(threads, ROUNDS);
         (bandwidth, peak, instructions)
     };
     let (read_bandwidth, multiply_peak, multiply_instructions) = ceilings();
@@ -242,6 +242,9 @@ fn summarise(size: Size, precision: Precision, runs: &[Runs], scale: Scale) -> R
     let systems = runs.iter().map(system).collect::<Result<_>>()?;
     Ok(CaseReport::new(size, precision, systems))
 }
+
+/// Rounds of which the best is a ceiling.
+const ROUNDS: usize = 15;
 
 /// Requests at once, where there are several.
 const REQUESTS: usize = 8;

@@ -282,7 +282,13 @@ impl Report {
                 )?;
             }
         }
-        writeln!(out)
+        writeln!(
+            out,
+            "\nShares are of the ceilings above. Weights that fit the CPU's caches are not read from memory for every token, \
+             so their share can exceed 100%. candle computes int8 with 8-bit activations, which can exceed the peak in \
+             f32; ours keeps activations in f32. Ours samples and takes fingerprints of every token within these times. \
+             Peak memory counts mapped weight files, for int8 of ours also the f32 file that it is made of.\n"
+        )
     }
 
     fn write_ratios(&self, out: &mut String) -> std::fmt::Result {
