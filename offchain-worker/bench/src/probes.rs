@@ -64,42 +64,83 @@ fn fastest<W: FnMut()>(threads: usize, rounds: usize, prepare: impl Fn() -> W + 
     (0..rounds).map(seconds).fold(f64::INFINITY, f64::min)
 }
 
-#[inline(always)]
-fn sum_body(words: &[u64]) -> u64 {
-    let mut sums = [0u64; 32];
-    for chunk in words.chunks_exact(32) {
-        for (sum, word) in sums.iter_mut().zip(chunk) {
-            *sum = sum.wrapping_add(*word);
-        }
-    }
-    sums.iter().fold(0, |a, b| a.wrapping_add(*b))
-}
-
 #[cfg(target_arch = "x86_64")]
 fn sum(words: &[u64]) -> u64 {
-    #[target_feature(enable = "avx512f")]
-    fn avx512(words: &[u64]) -> u64 {
-        sum_body(words)
-    }
-    #[target_feature(enable = "avx2")]
-    fn avx2(words: &[u64]) -> u64 {
-        sum_body(words)
-    }
     // SAFETY: each is called only where the CPU has the instructions.
     unsafe {
         if is_x86_feature_detected!("avx512f") {
-            avx512(words)
+            sum_avx512(words)
         } else if is_x86_feature_detected!("avx2") {
-            avx2(words)
+            sum_avx2(words)
         } else {
-            sum_body(words)
+            sum_portable(words)
         }
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn sum(words: &[u64]) -> u64 {
-    sum_body(words)
+    sum_portable(words)
+}
+
+/// Bytes ahead of the sum that are asked for: hardware alone stops at the end of every page.
+#[cfg(target_arch = "x86_64")]
+const AHEAD: usize = 2_048;
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn sum_avx512(words: &[u64]) -> u64 {
+    use std::arch::x86_64::*;
+    let mut sums = [_mm512_setzero_si512(); 4];
+    for chunk in words.chunks_exact(32) {
+        let start = chunk.as_ptr();
+        for (line, sum) in sums.iter_mut().enumerate() {
+            let at = start.wrapping_add(8 * line);
+            // SAFETY: a line lies within the chunk; prefetching what does not exist does nothing.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_byte_add(AHEAD).cast());
+                *sum = _mm512_add_epi64(*sum, _mm512_loadu_si512(at.cast()));
+            }
+        }
+    }
+    let fold = |total: u64, sum| total.wrapping_add(_mm512_reduce_add_epi64(sum) as u64);
+    sums.into_iter().fold(0, fold)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn sum_avx2(words: &[u64]) -> u64 {
+    use std::arch::x86_64::*;
+    let mut sums = [_mm256_setzero_si256(); 8];
+    for chunk in words.chunks_exact(32) {
+        let start = chunk.as_ptr();
+        for (half, sum) in sums.iter_mut().enumerate() {
+            let at = start.wrapping_add(4 * half);
+            // SAFETY: half a line lies within the chunk; prefetching what does not exist does nothing.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_byte_add(AHEAD).cast());
+                *sum = _mm256_add_epi64(*sum, _mm256_loadu_si256(at.cast()));
+            }
+        }
+    }
+    let mut lanes = [0u64; 4];
+    let total = sums
+        .into_iter()
+        .fold(_mm256_setzero_si256(), |a, b| _mm256_add_epi64(a, b));
+    // SAFETY: as large as the register.
+    unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), total) };
+    lanes.into_iter().fold(0, u64::wrapping_add)
+}
+
+fn sum_portable(words: &[u64]) -> u64 {
+    // Few enough to stay in registers everywhere.
+    let mut sums = [0u64; 8];
+    for chunk in words.chunks_exact(8) {
+        for (sum, word) in sums.iter_mut().zip(chunk) {
+            *sum = sum.wrapping_add(*word);
+        }
+    }
+    sums.into_iter().fold(0, u64::wrapping_add)
 }
 
 /// Independent chains of operations: more than latency times issue width anywhere.
@@ -172,4 +213,25 @@ fn portable(steps: usize) -> f32 {
         }
     }
     chains.iter().flatten().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // GIVEN words whose sum is known
+    // WHEN every way of reading that this machine has sums them up
+    // THEN each has read all of them
+    #[test]
+    fn every_word_is_read() {
+        let words: Vec<u64> = (0..4_096).collect();
+        let total = 4_095 * 4_096 / 2;
+        assert_eq!(sum(&words), total);
+        assert_eq!(sum_portable(&words), total);
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the CPU has the instructions.
+            assert_eq!(unsafe { sum_avx2(&words) }, total);
+        }
+    }
 }
