@@ -76,6 +76,8 @@ pub struct Measured {
     pub noise_micro: u64,
     /// Largest margin of a claimed token, millionths of a logit.
     pub margin_micro: u64,
+    /// Largest mean margin of a run, millionths of a logit.
+    pub mean_margin_micro: u64,
     /// Tokens that the replay would have chosen otherwise.
     pub mismatches: u64,
     /// Largest mean fingerprint distance of a run, thousandths.
@@ -208,7 +210,7 @@ pub fn calibrate(
     })
 }
 
-/// One honest run, its replay, and the same sequence fed token by token.
+/// One honest run of `engine`, replayed by itself.
 fn measure_pair(
     engine: &Engine,
     prompt: &[u32],
@@ -232,61 +234,89 @@ fn measure_pair(
         trace: &trace,
     };
     let commitment = Commitment::of(genesis, sampling, made.finish_reason, &opening);
-    check_without_model(engine, &commitment, &opening)
-        .map_err(|reason| AuditError::Inconsistent(format!("{reason:?}")))?;
-
-    // Logits of both orders; evidence of both under one seed.
-    let panel = H256(sp_crypto_hashing::blake2_256(hash.as_bytes()));
-    let outputs = made.output_ids.len();
-    let first = prompt.len().saturating_sub(1);
-    let wanted: Vec<usize> = (first..first.saturating_add(outputs)).collect();
-    let ids = [prompt, made.output_ids.as_slice()].concat();
-    let mut rows = Vec::new();
-    let mut evidence = EvidenceBuilder::new(&panel, outputs, engine.hidden_size());
-    engine.score_at(&ids, &wanted, &mut |at| {
-        rows.push(at.logits.to_vec());
-        evidence.add(at.index.saturating_sub(first), at.hidden)
-    })?;
-    let mut decoded = EvidenceBuilder::new(&panel, outputs, engine.hidden_size());
-    let mut rows = rows.iter();
-    let mut noise = 0f64;
     let stepwise = Chunked { engine, chunk: 1 };
-    stepwise.score_at(&ids, &wanted, &mut |at| {
-        for (a, b) in rows.next().into_iter().flatten().zip(at.logits) {
-            noise = noise.max(f64::from((a - b).abs()));
-        }
-        decoded.add(at.index.saturating_sub(first), at.hidden)
-    })?;
+    measured.add(&stepwise, engine, &commitment, &opening)
+}
 
-    let indices: Vec<usize> = (0..outputs).collect();
-    let tokens = measure(
-        engine,
-        &commitment,
-        &opening,
-        1_000,
-        &indices,
-        |_, _| Ok(()),
-    )?;
-    let statistics = summarise(&tokens, u32::MAX);
-    let mean_fingerprint = statistics
-        .fingerprint_sum
-        .saturating_mul(1_000)
-        .checked_div(u64::from(statistics.tokens))
-        .unwrap_or(0);
-    *measured = Measured {
-        pairs: measured.pairs.saturating_add(1),
-        tokens: measured.tokens.saturating_add(u64::from(statistics.tokens)),
-        noise_micro: measured.noise_micro.max(micro(noise)),
-        margin_micro: measured.margin_micro.max(statistics.max_margin_micro),
-        mismatches: measured
-            .mismatches
-            .saturating_add(u64::from(statistics.mismatches)),
-        fingerprint_milli: measured.fingerprint_milli.max(mean_fingerprint),
-        evidence: measured
-            .evidence
-            .max(evidence_distance(&evidence.finish(), &decoded.finish())),
-    };
-    Ok(())
+impl Measured {
+    /// Adds one honest run, which `executor` made: what `auditor` finds on it, and by how much their logits and
+    /// evidence differ on its text.
+    ///
+    /// # Errors
+    /// [`AuditError::Inconsistent`] where the run is no honest one; the scorers' errors.
+    pub fn add(
+        &mut self,
+        executor: &dyn Scorer,
+        auditor: &dyn Scorer,
+        commitment: &Commitment,
+        opening: &Opening<'_>,
+    ) -> Result<()> {
+        check_without_model(auditor, commitment, opening)
+            .map_err(|reason| AuditError::Inconsistent(format!("{reason:?}")))?;
+        let outputs = opening.output_ids.len();
+        let first = opening.prompt_ids.len().saturating_sub(1);
+        let wanted: Vec<usize> = (first..first.saturating_add(outputs)).collect();
+        let ids = [opening.prompt_ids, opening.output_ids].concat();
+        let panel = H256(sp_crypto_hashing::blake2_256(
+            commitment.prompt_hash.as_bytes(),
+        ));
+
+        let mut rows = Vec::new();
+        let mut claimed = EvidenceBuilder::new(&panel, outputs, executor.hidden_size());
+        executor.score_at(&ids, &wanted, &mut |at| {
+            rows.push(at.logits.to_vec());
+            claimed.add(at.index.saturating_sub(first), at.hidden)
+        })?;
+        let mut replayed = EvidenceBuilder::new(&panel, outputs, auditor.hidden_size());
+        let mut rows = rows.iter();
+        let mut noise = 0f64;
+        auditor.score_at(&ids, &wanted, &mut |at| {
+            for (a, b) in rows.next().into_iter().flatten().zip(at.logits) {
+                noise = noise.max(f64::from((a - b).abs()));
+            }
+            replayed.add(at.index.saturating_sub(first), at.hidden)
+        })?;
+
+        let indices: Vec<usize> = (0..outputs).collect();
+        let tokens = measure(
+            auditor,
+            commitment,
+            opening,
+            1_000,
+            &indices,
+            |_, _| Ok(()),
+        )?;
+        let statistics = summarise(&tokens, u32::MAX);
+        let mean = |sum: u64| {
+            sum.checked_div(u64::from(statistics.tokens))
+                .unwrap_or_default()
+        };
+        self.merge(&Measured {
+            pairs: 1,
+            tokens: u64::from(statistics.tokens),
+            noise_micro: micro(noise),
+            margin_micro: statistics.max_margin_micro,
+            mean_margin_micro: mean(statistics.margin_sum_micro),
+            mismatches: u64::from(statistics.mismatches),
+            fingerprint_milli: mean(statistics.fingerprint_sum.saturating_mul(1_000)),
+            evidence: evidence_distance(&claimed.finish(), &replayed.finish()),
+        });
+        Ok(())
+    }
+
+    /// Both together.
+    pub fn merge(&mut self, other: &Self) {
+        *self = Self {
+            pairs: self.pairs.saturating_add(other.pairs),
+            tokens: self.tokens.saturating_add(other.tokens),
+            noise_micro: self.noise_micro.max(other.noise_micro),
+            margin_micro: self.margin_micro.max(other.margin_micro),
+            mean_margin_micro: self.mean_margin_micro.max(other.mean_margin_micro),
+            mismatches: self.mismatches.saturating_add(other.mismatches),
+            fingerprint_milli: self.fingerprint_milli.max(other.fingerprint_milli),
+            evidence: self.evidence.max(other.evidence),
+        };
+    }
 }
 
 #[cfg(test)]
@@ -304,6 +334,7 @@ mod tests {
                 tokens: 256,
                 noise_micro: scale,
                 margin_micro: scale,
+                mean_margin_micro: scale,
                 mismatches: scale.min(256),
                 fingerprint_milli: scale,
                 evidence: scale,

@@ -162,7 +162,7 @@ pub(crate) fn measure<S: Scorer + ?Sized>(
 }
 
 /// Statistics over checked tokens, margins clipped at `clip_micro` in the sum.
-pub(crate) fn summarise(tokens: &[TokenCheck], clip_micro: u32) -> AuditStatistics {
+pub fn summarise(tokens: &[TokenCheck], clip_micro: u32) -> AuditStatistics {
     tokens
         .iter()
         .fold(AuditStatistics::default(), |sum, token| AuditStatistics {
