@@ -113,28 +113,35 @@ pub fn thresholds(measured: &Measured) -> AuditThresholds {
     let at_least = |floor: u64, value: u64| u32::try_from(floor.max(value)).unwrap_or(u32::MAX);
     let rate_ppm = measured
         .mismatches
-        .saturating_add(3)
+        .saturating_add(1)
         .saturating_mul(1_000_000)
         .checked_div(measured.tokens)
         .unwrap_or(1_000_000);
-    let share =
-        |floor: u64, factor: u64| at_least(floor, rate_ppm.saturating_mul(factor)).min(1_000_000);
-    let limits = |max, mean, max_factor, mean_factor, mismatch, finger: (u64, u64)| AuditLimits {
-        mean_margin_micro: at_least(mean, d.saturating_mul(mean_factor)),
-        max_margin_micro: at_least(max, d.saturating_mul(max_factor)),
-        mismatch_ppm: mismatch,
-        fingerprint_milli: at_least(
-            finger.0,
-            measured.fingerprint_milli.saturating_mul(finger.1),
-        ),
+    let f = measured.fingerprint_milli;
+    let limits = |max, mean, mismatch: u64, finger| AuditLimits {
+        max_margin_micro: max,
+        mean_margin_micro: mean,
+        mismatch_ppm: u32::try_from(mismatch.min(1_000_000)).unwrap_or(1_000_000),
+        fingerprint_milli: finger,
     };
-    let hard = limits(10_000, 2_000, 64, 16, share(100_000, 16), (8_000, 16));
+    let hard = limits(
+        at_least(10_000, d.saturating_mul(2)),
+        at_least(2_000, d / 16),
+        rate_ppm.saturating_mul(30).max(100_000),
+        at_least(8_000, f.saturating_mul(2)),
+    );
+    let soft = limits(
+        at_least(2_000, d),
+        at_least(500, d / 64),
+        rate_ppm.saturating_mul(10).max(20_000),
+        at_least(4_000, f.saturating_add(f / 4)),
+    );
     AuditThresholds {
-        boundary_micro: at_least(1_000, d.saturating_mul(8)),
+        boundary_micro: at_least(1_000, d.saturating_mul(2)),
         clip_micro: hard.max_margin_micro.max(1_000_000),
-        soft: limits(2_000, 500, 16, 4, share(20_000, 4), (4_000, 4)),
+        soft,
         hard,
-        evidence_tau: at_least(32, measured.evidence.saturating_mul(8)),
+        evidence_tau: at_least(32, measured.evidence.saturating_mul(4)),
     }
 }
 

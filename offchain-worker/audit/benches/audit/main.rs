@@ -3,6 +3,7 @@
 //! Prints Markdown tables; `--json FILE` writes the same as JSON. Deterministic but for the times.
 
 mod cost;
+mod experiment;
 mod matrix;
 mod report;
 
@@ -124,6 +125,9 @@ fn main() -> Result<()> {
     // bf16 arithmetic is no cheat where it is allowed.
     let bf16_cheats: Vec<Cheat> = cheats.iter().copied().filter(|cheat| *cheat != Cheat::Bf16).collect();
 
+    if std::env::var_os("EXPERIMENT").is_some() {
+        return experiment::run(&models, &cases, &rounded, &bf16_family, options.runs as u64);
+    }
     let pairs = f32_pairs.len() + bf16_pairs.len();
     let all = pairs * (effort.calibration + effort.runs) + (cheats.len() + bf16_cheats.len()) * effort.runs;
     bar.set_length(all as u64);

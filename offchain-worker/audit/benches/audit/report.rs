@@ -50,6 +50,7 @@ impl Report {
             lengths(out, profile)?;
             shapes(out, profile)?;
             honest(out, profile)?;
+            short(out, profile)?;
             limits(out, profile)?;
         }
         if !self.costs.is_empty() {
@@ -95,7 +96,11 @@ fn detection(out: &mut String, profile: &ProfileReport) -> std::fmt::Result {
     )?;
     heading(out, "cheat", &detectors(&profile.honest))?;
     for cheat in &profile.cheats {
-        row(out, cheat.title, cheat.detectors.iter().map(|one| cell(&one.whole)))?;
+        let title = match cheat.same {
+            0 => cheat.title.to_owned(),
+            same => format!("{} ({same} runs gave the honest answer and do not count)", cheat.title),
+        };
+        row(out, &title, cheat.detectors.iter().map(|one| cell(&one.whole)))?;
     }
     row(out, "**honest, all pairs**", profile.honest.iter().map(cell))?;
     writeln!(out)
@@ -176,6 +181,21 @@ fn honest(out: &mut String, profile: &ProfileReport) -> std::fmt::Result {
         ];
         cells.extend(flags(&pair.detectors));
         row(out, &pair.name, cells.into_iter())?;
+    }
+    writeln!(out)
+}
+
+fn short(out: &mut String, profile: &ProfileReport) -> std::fmt::Result {
+    writeln!(
+        out,
+        "Honest runs of all pairs flagged by their first tokens alone, as short outputs would be (upper 95% bound).\n"
+    )?;
+    heading(out, "tokens", &detectors(&profile.honest))?;
+    for (count, flagged) in &profile.short {
+        let cells = flagged
+            .iter()
+            .map(|one| format!("{} of {} (< {:.2}%)", one.flagged.hits, one.flagged.runs, one.flagged.high * 100.0));
+        row(out, &count.to_string(), cells)?;
     }
     writeln!(out)
 }

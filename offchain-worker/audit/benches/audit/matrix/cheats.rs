@@ -138,6 +138,8 @@ pub struct Forgery {
     pub claim: Claim,
     /// Its first token that the right model would not have said, as far as one can tell.
     pub from: usize,
+    /// It is, by chance, the very claim that an honest executor makes: nothing is false.
+    pub honest: bool,
 }
 
 /// The models that a cheat may use, on our CPU kernels with a thread each.
@@ -172,6 +174,10 @@ impl Family {
         })
     }
 
+    pub fn machines(&self) -> [(&'static str, &Machine); 3] {
+        [("int8", &self.int8), ("four", &self.four_bits), ("version", &self.version)]
+    }
+
     fn scorer(&self) -> Auditor<'_> {
         Auditor {
             machine: &self.right,
@@ -194,6 +200,7 @@ pub fn forge(cheat: Cheat, family: &Family, cases: &Cases, indices: &[u64]) -> R
         let claims = asked.iter().zip(traces).map(|(case, trace)| Forgery {
             claim: case.claim(trace),
             from: 0,
+            honest: false,
         });
         Ok(claims.collect())
     };
@@ -204,11 +211,18 @@ pub fn forge(cheat: Cheat, family: &Family, cases: &Cases, indices: &[u64]) -> R
         Cheat::Bf16 => whole(generate(&family.bf16, &orders)?),
         Cheat::WrongVersion => whole(generate(&family.version, &orders)?),
         Cheat::WrongSeed | Cheat::WrongTemperature => {
-            let wrong = orders.into_iter().map(|order| Order {
+            let wrong = orders.iter().cloned().map(|order| Order {
                 sampling: wrong_sampling(cheat, &order.sampling),
                 ..order
             });
-            whole(generate(&family.right, &wrong.collect::<Vec<_>>())?)
+            let wrong = generate(&family.right, &wrong.collect::<Vec<_>>())?;
+            let right = generate(&family.right, &orders)?;
+            let same: Vec<bool> = wrong.iter().zip(right).map(|(a, b)| *a == b).collect();
+            let mut forged: Vec<Forgery> = whole(wrong)?;
+            for (one, same) in forged.iter_mut().zip(same) {
+                one.honest = same;
+            }
+            Ok(forged)
         }
         Cheat::ShortPrompt => {
             let short = asked.iter().zip(orders).map(|(case, order)| {
@@ -358,7 +372,8 @@ fn edit(
         }
         _ => case.claim(trace),
     };
-    Ok(Forgery { claim, from })
+    let honest = false;
+    Ok(Forgery { claim, from, honest })
 }
 
 /// What the model would have said at output token `at` if its choice did not exist.

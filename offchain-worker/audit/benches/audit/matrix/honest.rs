@@ -7,7 +7,7 @@ use chasqui_engine::{cpu::SimdLevel, Llama};
 
 use super::{
     machine::Machine,
-    models::{self, Rounding},
+    models,
 };
 
 /// Who generates and who replays.
@@ -86,10 +86,3 @@ pub fn bf16_pairs(model: &Llama) -> Result<Vec<Pair>> {
     ])
 }
 
-/// The checkpoint of the profile "bf16": the shipped one with its weights rounded.
-///
-/// # Errors
-/// As [`models::rounded`].
-pub fn bf16_checkpoint(model: &Llama) -> Result<Llama> {
-    models::rounded(model, Rounding::Bf16)
-}

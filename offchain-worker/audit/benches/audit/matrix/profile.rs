@@ -3,7 +3,7 @@
 use anyhow::Result;
 use chasqui_audit::{
     calibrate::{thresholds, Measured},
-    AuditStatistics, AuditThresholds, Verdict,
+    AuditLimits, AuditStatistics, AuditThresholds, Verdict,
 };
 use chasqui_primitives::sampling::TOP_P_OFF;
 use serde::Serialize;
@@ -21,6 +21,8 @@ use super::{
 
 /// Output lengths at which detection is asked for.
 pub const PREFIXES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// What the chain adds to the worst calibration by default, in percent.
+const MARGIN_PERCENT: u64 = 25;
 /// Share of runs that a detector must find to count as sufficient.
 const ENOUGH: f64 = 0.99;
 /// Numbers of the requests that thresholds come from: disjoint from those that they are tried on.
@@ -49,7 +51,7 @@ pub struct ProfileReport {
     pub name: &'static str,
     /// What the pairs of the calibration differ by.
     pub measured: Measured,
-    /// The thresholds that follow.
+    /// The thresholds that follow, with the chain's margin: what it stores.
     pub thresholds: AuditThresholds,
     /// Honest statistics beside their limits.
     pub limits: Vec<LimitReport>,
@@ -57,6 +59,8 @@ pub struct ProfileReport {
     pub pairs: Vec<PairReport>,
     /// All honest runs together, per detector: flagged at all, flagged as hard.
     pub honest: Vec<Flagged>,
+    /// Shares of all honest runs that are flagged by their first tokens alone: of short outputs.
+    pub short: Vec<(usize, Vec<Flagged>)>,
     /// Cheats.
     pub cheats: Vec<CheatReport>,
 }
@@ -113,6 +117,8 @@ pub struct CheatReport {
     pub title: &'static str,
     /// Whether it is false at one place only.
     pub local: bool,
+    /// Runs that are the very claim of an honest executor, by chance: they do not count.
+    pub same: usize,
     /// Mean share of tokens that the replay would have chosen otherwise.
     pub mismatches: f64,
     /// Median of the runs' mean fingerprint distances.
@@ -144,6 +150,24 @@ pub enum Needs {
     Extrapolated(usize),
     /// Nothing was found.
     Never,
+}
+
+/// What the chain stores of a calibration: every limit looser by its default margin.
+fn stored(calibrated: &AuditThresholds) -> AuditThresholds {
+    let scale = |value: u32| (u64::from(value) * (100 + MARGIN_PERCENT)).div_ceil(100) as u32;
+    let limits = |limits: &AuditLimits| AuditLimits {
+        mean_margin_micro: scale(limits.mean_margin_micro),
+        max_margin_micro: scale(limits.max_margin_micro),
+        mismatch_ppm: scale(limits.mismatch_ppm),
+        fingerprint_milli: scale(limits.fingerprint_milli),
+    };
+    AuditThresholds {
+        boundary_micro: scale(calibrated.boundary_micro),
+        clip_micro: calibrated.clip_micro,
+        soft: limits(&calibrated.soft),
+        hard: limits(&calibrated.hard),
+        evidence_tau: scale(calibrated.evidence_tau),
+    }
 }
 
 /// The requests `first..first + count`, in groups of `batch`.
@@ -204,7 +228,8 @@ pub fn run(
     progress: Progress<'_>,
 ) -> Result<ProfileReport> {
     let measured = calibrate(pairs, cases, effort, progress)?;
-    let thresholds = thresholds(&measured);
+    let calibrated = thresholds(&measured);
+    let thresholds = stored(&calibrated);
     let mut all = Vec::new();
     let mut reports = Vec::new();
     for pair in pairs {
@@ -215,13 +240,17 @@ pub fn run(
     let mut cheated = Vec::new();
     for cheat in cheats {
         let found = cheat_findings(*cheat, family, cases, effort, &thresholds, progress)?;
-        cheated.push(cheat_report(*cheat, &found, &thresholds));
+        cheated.push(CheatReport {
+            same: effort.runs - found.len(),
+            ..cheat_report(*cheat, &found, &thresholds)
+        });
     }
     Ok(ProfileReport {
         name,
         measured,
         limits: limits(&all, &thresholds),
         honest: flagged(&all, &thresholds),
+        short: short(&all, &thresholds),
         thresholds,
         pairs: reports,
         cheats: cheated,
@@ -274,6 +303,7 @@ pub fn cheat_findings(
         let claims = forge(cheat, family, cases, group)?;
         let found = claims
             .iter()
+            .filter(|forged| !forged.honest)
             .map(|forged| Finding::of(&auditor, &forged.claim, forged.from, thresholds))
             .collect::<Result<Vec<_>>>()?;
         progress(cheat.title(), group.len());
@@ -298,8 +328,27 @@ fn share(
     Share::count(found.iter().map(|one| counts(&verdict(one))))
 }
 
+fn short(found: &[Finding], thresholds: &AuditThresholds) -> Vec<(usize, Vec<Flagged>)> {
+    let row = |count| {
+        let cell = |detector: Detector| {
+            let verdict = |one: &Finding| one.verdict_on(detector, thresholds, count);
+            flagged_with(detector, found, verdict)
+        };
+        (count, Detector::ALL.into_iter().map(cell).collect())
+    };
+    PREFIXES.into_iter().map(row).collect()
+}
+
 fn flagged_by(detector: Detector, found: &[Finding], thresholds: &AuditThresholds) -> Flagged {
-    let verdict = |one: &Finding| one.verdict(detector, thresholds);
+    flagged_with(detector, found, |one| one.verdict(detector, thresholds))
+}
+
+fn flagged_with(
+    detector: Detector,
+    found: &[Finding],
+    verdict: impl Fn(&Finding) -> Verdict,
+) -> Flagged {
+    let verdict = &verdict;
     Flagged {
         detector: detector.name(),
         flagged: share(found, is_flagged, verdict),
@@ -349,6 +398,7 @@ fn cheat_report(cheat: Cheat, found: &[Finding], thresholds: &AuditThresholds) -
         key: cheat.key(),
         title: cheat.title(),
         local: cheat.is_local(),
+        same: 0,
         mismatches: shares.iter().sum::<f64>() / shares.len().max(1) as f64,
         fingerprint: super::stats::median(&of(mean_fingerprint)),
         margin: super::stats::median(&of(max_margin)),
