@@ -236,8 +236,14 @@ fn limits(out: &mut String, profile: &ProfileReport) -> std::fmt::Result {
         ];
         row(out, limit.statistic, cells.into_iter())?;
     }
-    let text = serde_json::to_string_pretty(&profile.thresholds).unwrap_or_default();
-    writeln!(out, "\n```json\n{text}\n```\n")
+    for (title, thresholds) in [
+        ("What the chain should store, its margin of 25% included:", &profile.thresholds),
+        ("The same from 16 runs of each pair, as many as one validator makes:", &profile.validator),
+    ] {
+        let text = serde_json::to_string(thresholds).unwrap_or_default();
+        writeln!(out, "\n{title}\n\n```json\n{text}\n```")?;
+    }
+    writeln!(out)
 }
 
 fn costs(out: &mut String, costs: &[Cost]) -> std::fmt::Result {

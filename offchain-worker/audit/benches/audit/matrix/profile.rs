@@ -1,5 +1,7 @@
 //! One numeric profile: thresholds from honest pairs, then rates on other honest pairs and on cheats.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use chasqui_audit::{
     calibrate::{thresholds, Measured},
@@ -21,6 +23,8 @@ use super::{
 
 /// Output lengths at which detection is asked for.
 pub const PREFIXES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// Runs of a pair in a validator's own calibration: four prompts, two temperatures, two seeds.
+const VALIDATOR: usize = 16;
 /// What the chain adds to the worst calibration by default, in percent.
 const MARGIN_PERCENT: u64 = 25;
 /// Share of runs that a detector must find to count as sufficient.
@@ -53,6 +57,8 @@ pub struct ProfileReport {
     pub measured: Measured,
     /// The thresholds that follow, with the chain's margin: what it stores.
     pub thresholds: AuditThresholds,
+    /// The same from so few runs of each pair as a validator makes.
+    pub validator: AuditThresholds,
     /// Honest statistics beside their limits.
     pub limits: Vec<LimitReport>,
     /// Honest pairs.
@@ -176,12 +182,18 @@ fn groups(first: u64, count: usize, batch: usize) -> Vec<Vec<u64>> {
     all.chunks(batch.max(1)).map(<[u64]>::to_vec).collect()
 }
 
-/// Thresholds out of all `pairs`, with candidate sets untruncated as in a validator's calibration.
+/// What `pairs` differ by in the calibration's requests `from..to`, with candidate sets untruncated as in a validator's calibration.
 ///
 /// # Errors
 /// A machine's.
-pub fn calibrate(pairs: &[Pair], cases: &Cases, effort: &Effort, progress: Progress<'_>) -> Result<Measured> {
+fn calibrate(
+    pairs: &[Pair],
+    cases: &Cases,
+    requests: Range<usize>,
+    progress: Progress<'_>,
+) -> Result<Measured> {
     let mut measured = Measured::default();
+    let first = CALIBRATION + requests.start as u64;
     for pair in pairs {
         let executor = Auditor {
             machine: &pair.executor,
@@ -191,7 +203,7 @@ pub fn calibrate(pairs: &[Pair], cases: &Cases, effort: &Effort, progress: Progr
             machine: &pair.auditor,
             chunk: pair.chunk,
         };
-        let parts = parallel::map(&groups(CALIBRATION, effort.calibration, pair.batch), |group| {
+        let parts = parallel::map(&groups(first, requests.len(), pair.batch), |group| {
             let asked = group.iter().map(|index| {
                 let mut case = cases.case(*index)?;
                 case.sampling.top_p_ppm = TOP_P_OFF;
@@ -227,9 +239,12 @@ pub fn run(
     effort: &Effort,
     progress: Progress<'_>,
 ) -> Result<ProfileReport> {
-    let measured = calibrate(pairs, cases, effort, progress)?;
-    let calibrated = thresholds(&measured);
-    let thresholds = stored(&calibrated);
+    let few = VALIDATOR.min(effort.calibration);
+    let validator = calibrate(pairs, cases, 0..few, progress)?;
+    let mut measured = validator;
+    measured.merge(&calibrate(pairs, cases, few..effort.calibration, progress)?);
+    let validator = stored(&thresholds(&validator));
+    let thresholds = stored(&thresholds(&measured));
     let mut all = Vec::new();
     let mut reports = Vec::new();
     for pair in pairs {
@@ -248,6 +263,7 @@ pub fn run(
     Ok(ProfileReport {
         name,
         measured,
+        validator,
         limits: limits(&all, &thresholds),
         honest: flagged(&all, &thresholds),
         short: short(&all, &thresholds),
