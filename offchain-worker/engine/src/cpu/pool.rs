@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 /// How long an idle worker polls before it lets others have its core between polls.
-const SPIN: Duration = Duration::from_micros(20);
+const SPIN: Duration = Duration::from_micros(5);
 /// How long an idle worker polls, yielding, before it sleeps.
 const YIELD: Duration = Duration::from_micros(100);
 /// Polls between two looks at the clock.
@@ -35,8 +35,10 @@ struct Region<'a> {
     next: AtomicUsize,
     items: usize,
     grain: usize,
-    /// Claims take one part in this of what is left, so that the last ones are small.
-    divisor: usize,
+    most: usize,
+    /// A claim takes one part in this of what is left, so that the first are long and the last
+    /// ones short.
+    threads: usize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -48,7 +50,8 @@ impl Region<'_> {
             if left == 0 {
                 return None;
             }
-            let take = (left / self.divisor).max(self.grain).min(left);
+            let take = (left / self.threads).min(self.most).max(self.grain);
+            let take = take.min(left);
             match self.next.compare_exchange_weak(
                 start,
                 start + take,
@@ -236,6 +239,17 @@ impl Pool {
     /// # Panics
     /// If `body` panics, with its payload, after all threads have left.
     pub fn for_each(&self, items: usize, grain: usize, body: impl Fn(Range<usize>) + Sync) {
+        self.for_each_up_to(items, grain, usize::MAX, body);
+    }
+
+    /// [`Self::for_each`] with at most `most` items a range, if another thread has a part at all.
+    pub(crate) fn for_each_up_to(
+        &self,
+        items: usize,
+        grain: usize,
+        most: usize,
+        body: impl Fn(Range<usize>) + Sync,
+    ) {
         let grain = grain.max(1);
         if items == 0 {
             return;
@@ -253,7 +267,8 @@ impl Pool {
             next: AtomicUsize::new(0),
             items,
             grain,
-            divisor: self.threads() * 2,
+            most,
+            threads: self.threads(),
             panic: Mutex::new(None),
         };
         *number = number.wrapping_add(1);

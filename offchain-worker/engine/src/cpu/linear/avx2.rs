@@ -1,7 +1,6 @@
 //! The kernels with AVX2, FMA and F16C: an accumulator of 16 lanes is two registers.
 
 use std::arch::x86_64::*;
-use std::ops::Range;
 
 use super::rows::{Bf16Row, F16Row, F32Row, Int8Row, Row};
 use super::strip::{strip_of, Isa, Lanes, Operands, Strip};
@@ -255,31 +254,8 @@ unsafe fn load_up_to<W: Load>(row: W, at: usize, n: usize) -> __m256 {
     }
 }
 
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
-    let Range { start, end } = cols;
-    let whole = end - (end - start) % HALF;
-    // SAFETY: the same contract.
-    unsafe {
-        let mut at = start;
-        while at < whole {
-            _mm256_storeu_ps(out.wrapping_add(at - start), Load::load(w, at));
-            at += HALF;
-        }
-        if whole < end {
-            let values = Load::load_some(w, whole, end - whole);
-            _mm256_maskstore_ps(
-                out.wrapping_add(whole - start),
-                mask_of(end - whole),
-                values,
-            );
-        }
-    }
-}
-
 impl Isa for Avx2 {
     const TILE_ROWS: usize = 3;
-    const DIRECT_ROWS: usize = 3;
 
     unsafe fn tile<W: Row, const M: usize, const N: usize>(
         operands: Operands<W, M, N>,
@@ -290,16 +266,11 @@ impl Isa for Avx2 {
         unsafe { tile(operands, lanes, out) }
     }
 
-    unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
-        // SAFETY: as above.
-        unsafe { widen(w, cols, out) }
-    }
-
     // 16 registers: 2 * M * N accumulators, N of x, one of W.
     unsafe fn strip<W: Row>(strip: Strip<'_, W>, lanes: &mut [Lanes]) {
         // SAFETY: the same contract.
         unsafe {
-            match strip.rows.len() {
+            match strip.rows {
                 1 => strip_of::<Self, W, 4, 1>(strip, lanes),
                 2 => strip_of::<Self, W, 2, 2>(strip, lanes),
                 3 => strip_of::<Self, W, 2, 3>(strip, lanes),

@@ -1,7 +1,6 @@
 //! The kernels with AVX-512: an accumulator of 16 lanes is one register.
 
 use std::arch::x86_64::*;
-use std::ops::Range;
 
 use super::rows::{Bf16Row, F16Row, F32Row, Int8Row, Row};
 use super::strip::{strip_of, Isa, Lanes, Operands, Strip};
@@ -284,28 +283,8 @@ unsafe fn tile<W: Row, const M: usize, const N: usize>(
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
-    let Range { start, end } = cols;
-    let whole = end - (end - start) % LANES;
-    // SAFETY: the same contract.
-    unsafe {
-        let mut at = start;
-        while at < whole {
-            _mm512_storeu_ps(out.wrapping_add(at - start), Load::load(w, at));
-            at += LANES;
-        }
-        if whole < end {
-            let mask = mask_of(end - whole);
-            let values = Load::load_some(w, whole, mask);
-            _mm512_mask_storeu_ps(out.wrapping_add(whole - start), mask, values);
-        }
-    }
-}
-
 impl Isa for Avx512 {
-    const TILE_ROWS: usize = 6;
-    const DIRECT_ROWS: usize = 8;
+    const TILE_ROWS: usize = 8;
 
     unsafe fn tile<W: Row, const M: usize, const N: usize>(
         operands: Operands<W, M, N>,
@@ -316,16 +295,11 @@ impl Isa for Avx512 {
         unsafe { tile(operands, lanes, out) }
     }
 
-    unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
-        // SAFETY: as above.
-        unsafe { widen(w, cols, out) }
-    }
-
     // 32 registers: M * N accumulators, N of x, one of W.
     unsafe fn strip<W: Row>(strip: Strip<'_, W>, lanes: &mut [Lanes]) {
         // SAFETY: the same contract.
         unsafe {
-            match strip.rows.len() {
+            match strip.rows {
                 1 => strip_of::<Self, W, 8, 1>(strip, lanes),
                 2 => strip_of::<Self, W, 8, 2>(strip, lanes),
                 3 => strip_of::<Self, W, 6, 3>(strip, lanes),

@@ -1,42 +1,35 @@
 //! `y = x Wᵀ` for any number of rows of x, over weights in their stored precision.
 //!
-//! With few rows (decoding) the time is that of reading the weights, so a row of W is converted in
-//! registers and read once. With many (prefill) it is that of the multiplications: a tile of rows
-//! of W times rows of x stays in registers, rows of x in the second-level cache, and weights
-//! are converted once for all rows of such a panel. Either way each (row of W, row of x) has one
-//! lane sum of its own, so that tiles, panels and threads do not show in the bits.
+//! A tile, some rows of W times up to eight rows of x, has its sums in registers, where weights are
+//! converted too; x waits in the first-level cache, and rows of W pass over it, asked for ahead.
+//! With few rows of x (decoding) the time is that of reading the weights, once. With many (prefill)
+//! it is that of the multiplications: x is cut into panels of eight rows, and rows of W pass over
+//! one panel after the other while they are in a cache. Either way each (row of W, row of x) has
+//! one lane sum of its own, so that tiles, panels and threads do not show in the bits.
 
-use std::cell::RefCell;
 use std::ops::Range;
 
 use super::matrix::{Matrix, Weights};
 use super::pool::Pool;
 use super::simd::SimdLevel;
-use super::LANES;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod panels;
 mod portable;
 mod rows;
 mod strip;
 
-use rows::{bf16_rows, f16_rows, f32_rows, int8_rows, F32Row, Row, Rows};
-use strip::{converted, direct, part, Isa, Lanes};
+use panels::{packed, Panels};
+use rows::{bf16_rows, f16_rows, f32_rows, int8_rows};
+use strip::{outs_with_panel, Isa, GROUP, UNIT};
 
-/// Rows of x up to which weights are converted in registers.
-const DIRECT_ROWS: usize = 8;
-/// Rows of W in an item with few rows of x, a multiple of every tile's.
-const DIRECT_UNIT: usize = 24;
-/// Bytes of weights that a thread claims at a time, at least.
-const DIRECT_BYTES: usize = 32 << 10;
-/// Rows of W in an item with many rows of x, at most.
-const PANEL_UNIT: usize = 64;
-/// Bytes of x in a panel, about half a second-level cache.
-const PANEL_BYTES: usize = 512 << 10;
-/// Elements of x that a thread copies at a time, at least.
-const COPY_ITEM: usize = 16 << 10;
+/// Bytes of weights that a thread claims with the only panel, at least.
+const CLAIM_BYTES: usize = 32 << 10;
+/// Bytes of the rows of W in one item, about half a second-level cache.
+const CACHED_BYTES: usize = 512 << 10;
 /// Multiply-adds below which a region is not worth another thread.
 const INLINE_WORK: usize = 16 << 10;
 
@@ -78,11 +71,10 @@ pub fn linear(pool: &Pool, level: SimdLevel, x: &[f32], rows: usize, outputs: &m
     if rows == 0 || outputs.is_empty() {
         return;
     }
-    let cols = x.len() / rows;
-    aligned(pool, x, rows, cols, |x| {
+    packed(pool, x, rows, |x| {
         let jobs: Vec<(Job, &Weights)> = outputs
             .iter_mut()
-            .map(|output| (Job::new(x, rows, output), &output.matrix.weights))
+            .map(|output| (Job::new(x, output), &output.matrix.weights))
             .collect();
         match level {
             #[cfg(target_arch = "x86_64")]
@@ -94,58 +86,9 @@ pub fn linear(pool: &Pool, level: SimdLevel, x: &[f32], rows: usize, outputs: &m
     });
 }
 
-thread_local! {
-    /// Rows of x in lines of the cache.
-    static ALIGNED: RefCell<Vec<Lanes>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Calls `body` with x, or with a copy whose rows start at lines of the cache: a load of 16 lanes
-/// that lies on two lines costs two.
-fn aligned(pool: &Pool, x: &[f32], rows: usize, cols: usize, body: impl FnOnce(Rows<F32Row>)) {
-    let whole = x.as_ptr().cast::<Lanes>().is_aligned() && cols.is_multiple_of(LANES);
-    if whole || rows == 1 {
-        return body(f32_rows(x.as_ptr(), cols));
-    }
-    let lines = cols.div_ceil(LANES);
-    // Taken out while in use: the body may come back here on this thread.
-    let mut copy = ALIGNED.take();
-    if copy.len() < rows * lines {
-        copy.resize(rows * lines, Lanes::ZERO);
-    }
-    let to = Target(copy.as_mut_ptr().cast());
-    pool.for_each(rows, COPY_ITEM.div_ceil(cols.max(1)), |claimed| {
-        for row in claimed {
-            let from = &x[row * cols..][..cols];
-            // SAFETY: there is room for the row, and this thread alone has claimed it.
-            unsafe {
-                let to = to.get().add(row * lines * LANES);
-                std::ptr::copy_nonoverlapping(from.as_ptr(), to, cols);
-            }
-        }
-    });
-    body(f32_rows(to.get(), lines * LANES));
-    ALIGNED.set(copy);
-}
-
-/// Where several threads write, each to elements of its own.
-#[derive(Clone, Copy)]
-struct Target(*mut f32);
-
-// SAFETY: whoever writes through it sees to that.
-unsafe impl Sync for Target {}
-
-impl Target {
-    fn get(&self) -> *mut f32 {
-        self.0
-    }
-}
-
 /// One output as the threads see it.
 struct Job {
-    x: Rows<F32Row>,
-    rows: usize,
-    /// Columns of x and W.
-    k: usize,
+    x: Panels,
     /// Rows of W, columns of y.
     outs: usize,
     y: *mut f32,
@@ -158,11 +101,9 @@ struct Job {
 unsafe impl Sync for Job {}
 
 impl Job {
-    fn new(x: Rows<F32Row>, rows: usize, output: &mut Output<'_>) -> Self {
+    fn new(x: Panels, output: &mut Output<'_>) -> Self {
         Self {
             x,
-            rows,
-            k: output.matrix.cols(),
             outs: output.matrix.rows(),
             y: output.y.as_mut_ptr(),
             bias: output.bias.map(<[f32]>::as_ptr),
@@ -170,79 +111,86 @@ impl Job {
         }
     }
 
-    /// Writes the sums of the outputs from `out` on for a row of x.
+    /// Writes the sums of the first `outs <= M` outputs from `out` on for the rows of x from `row`
+    /// on.
     ///
     /// # Safety
     /// They are within y, and no other thread has them.
-    #[inline]
-    unsafe fn put(&self, row: usize, out: usize, sums: &[f32]) {
+    #[inline(always)]
+    unsafe fn put<const M: usize, const N: usize>(
+        &self,
+        row: usize,
+        out: usize,
+        outs: usize,
+        sums: &mut [[f32; M]; N],
+    ) {
         let y = self.y.wrapping_add(row * self.outs + out);
-        for (i, &sum) in sums.iter().enumerate() {
-            // SAFETY: that of the caller; a bias is as long as a row of y.
+        // A whole tile of numbers at a time where that is possible.
+        if let Some(bias) = self.bias {
+            for (m, bias) in (0..outs).map(|m| (m, bias.wrapping_add(out + m))) {
+                // SAFETY: a bias is as long as a row of y.
+                let bias = unsafe { *bias };
+                sums.iter_mut().for_each(|sums| sums[m] += bias);
+            }
+        }
+        for (n, sums) in sums.iter().enumerate() {
+            let y = y.wrapping_add(n * self.outs);
+            // SAFETY: that of the caller.
             unsafe {
-                let sum = match self.bias {
-                    Some(bias) => sum + *bias.wrapping_add(out + i),
-                    None => sum,
-                };
-                let y = y.wrapping_add(i);
-                *y = if self.add { *y + sum } else { sum };
+                if outs < M {
+                    for (m, sum) in sums[..outs].iter().enumerate() {
+                        let y = y.wrapping_add(m);
+                        *y = if self.add { *y + sum } else { *sum };
+                    }
+                } else if self.add {
+                    let y = y.cast::<[f32; M]>();
+                    let before = *y;
+                    *y = std::array::from_fn(|m| before[m] + sums[m]);
+                } else {
+                    *y.cast::<[f32; M]>() = *sums;
+                }
             }
         }
     }
-
-    fn is_direct(&self) -> bool {
-        self.rows <= DIRECT_ROWS
-    }
-
-    /// Panels of x that each fit the cache.
-    fn panels(&self) -> usize {
-        let rows = PANEL_BYTES / (self.k.max(1) * size_of::<f32>());
-        self.rows.div_ceil(rows.max(24))
-    }
 }
 
-/// How one output is cut into items that a thread can claim.
+/// How one output is cut into items that a thread can claim: some rows of W with one panel of x.
 struct Cut {
     /// Rows of W in an item.
-    unit: usize,
-    /// Panels of x.
-    panels: usize,
-    /// Numbers of its items among those of all outputs.
+    outs: usize,
+    /// Numbers of its items among those of all outputs. All panels of the same rows of W follow
+    /// each other.
     items: Range<usize>,
 }
 
 fn run<I: Isa>(pool: &Pool, jobs: &[(Job, &Weights)]) {
-    let mut items = 0;
-    let mut work = 0;
-    let mut item_bytes = usize::MAX;
-    let cuts: Vec<Cut> = jobs
-        .iter()
-        .map(|(job, weights)| {
-            let (unit, panels) = if job.is_direct() {
-                (DIRECT_UNIT, 1)
-            } else {
-                // Enough items for all threads, also of a small matrix.
-                let even = job.outs.div_ceil(pool.threads() * 4);
-                (even.next_multiple_of(8).clamp(8, PANEL_UNIT), job.panels())
-            };
-            work += job.outs * job.k * job.rows;
-            let bytes = unit * job.k * weights.bits() / 8;
-            item_bytes = item_bytes.min(bytes.max(1));
-            let start = items;
-            items += job.outs.div_ceil(unit) * panels;
-            Cut {
-                unit,
-                panels,
-                items: start..items,
-            }
-        })
-        .collect();
-    let grain = match jobs.first() {
-        _ if work < INLINE_WORK => items,
-        Some((job, _)) if job.is_direct() => DIRECT_BYTES.div_ceil(item_bytes),
-        _ => 1,
+    let (mut items, mut work, mut item_bytes) = (0, 0, usize::MAX);
+    let mut cuts = Vec::with_capacity(jobs.len());
+    for (job, weights) in jobs {
+        let outs = if job.x.count == 1 {
+            UNIT
+        } else {
+            // Enough items for all threads, also of a small matrix, and no more rows than stay in
+            // the second-level cache from one panel to the next.
+            let share = job.outs.div_ceil(pool.threads() * 4).next_multiple_of(UNIT);
+            let fit = CACHED_BYTES / (job.x.k * weights.bits() / 8).max(1);
+            share.min(fit / UNIT * UNIT).clamp(UNIT, GROUP)
+        };
+        work += job.outs * job.x.k * job.x.rows;
+        item_bytes = item_bytes.min(outs * job.x.k * weights.bits() / 8).max(1);
+        let first = items;
+        items += job.outs.div_ceil(outs) * job.x.count;
+        let items = first..items;
+        cuts.push(Cut { outs, items });
+    }
+    let panels = jobs.first().map_or(1, |(job, _)| job.x.count);
+    let (grain, most) = match panels {
+        _ if work < INLINE_WORK => (items, items),
+        1 => (CLAIM_BYTES.div_ceil(item_bytes), items),
+        // The same rows of W for all panels, so that they stay in this thread's cache.
+        _ => (1, panels),
     };
-    pool.for_each(items, grain, |claimed| {
+    pool.for_each_up_to(items, grain, most, |claimed| {
         for ((job, weights), cut) in jobs.iter().zip(&cuts) {
             let from = claimed.start.max(cut.items.start);
             let to = claimed.end.min(cut.items.end);
@@ -250,58 +198,39 @@ fn run<I: Isa>(pool: &Pool, jobs: &[(Job, &Weights)]) {
                 continue;
             }
             let local = from - cut.items.start..to - cut.items.start;
-            let outs_of =
-                |units: Range<usize>| units.start * cut.unit..(units.end * cut.unit).min(job.outs);
+            let outs =
+                |items: Range<usize>| items.start * cut.outs..(items.end * cut.outs).min(job.outs);
             // SAFETY: the level is supported, lengths were checked, and this thread alone has
-            // claimed these rows of W (and, in panels, of x).
+            // claimed these rows of W with these of x.
             unsafe {
-                if job.is_direct() {
-                    some_outs::<I>(job, weights, outs_of(local), None);
+                if job.x.count == 1 {
+                    some_outs::<I>(job, weights, outs(local), job.x.panel(0));
                     continue;
                 }
                 for item in local {
-                    let unit = item / cut.panels;
-                    let panel = part(job.rows, cut.panels, item % cut.panels);
-                    some_outs::<I>(job, weights, outs_of(unit..unit + 1), Some(panel));
+                    let (index, panel) = (item / job.x.count, item % job.x.count);
+                    some_outs::<I>(job, weights, outs(index..index + 1), job.x.panel(panel));
                 }
             }
         }
     });
 }
 
-/// `outs` rows of W with all rows of x or a panel of them.
+/// `outs` rows of W with the rows `panel` of x.
 ///
 /// # Safety
 /// The processor has the level; the lengths fit; no other thread has these elements of y.
-unsafe fn some_outs<I: Isa>(
-    job: &Job,
-    weights: &Weights,
-    outs: Range<usize>,
-    panel: Option<Range<usize>>,
-) {
-    /// # Safety
-    /// The same.
-    unsafe fn of<I: Isa, W: Row>(
-        job: &Job,
-        weights: Rows<W>,
-        outs: Range<usize>,
-        panel: Option<Range<usize>>,
-    ) {
-        // SAFETY: that of the caller.
-        unsafe {
-            match panel {
-                Some(panel) => converted::<I, W>(job, weights, outs, panel),
-                None => direct::<I, W>(job, weights, outs),
-            }
-        }
-    }
+unsafe fn some_outs<I: Isa>(job: &Job, weights: &Weights, outs: Range<usize>, panel: Range<usize>) {
+    let k = job.x.k;
     // SAFETY: that of the caller.
     unsafe {
         match weights {
-            Weights::F32(values) => of::<I, _>(job, f32_rows(values.as_ptr(), job.k), outs, panel),
-            Weights::F16(bits) => of::<I, _>(job, f16_rows(bits, job.k), outs, panel),
-            Weights::Bf16(bits) => of::<I, _>(job, bf16_rows(bits, job.k), outs, panel),
-            Weights::Int8(int8) => of::<I, _>(job, int8_rows(int8), outs, panel),
+            Weights::F32(values) => {
+                outs_with_panel::<I, _>(job, f32_rows(values.as_ptr(), k), outs, panel);
+            }
+            Weights::F16(bits) => outs_with_panel::<I, _>(job, f16_rows(bits, k), outs, panel),
+            Weights::Bf16(bits) => outs_with_panel::<I, _>(job, bf16_rows(bits, k), outs, panel),
+            Weights::Int8(int8) => outs_with_panel::<I, _>(job, int8_rows(int8), outs, panel),
         }
     }
 }

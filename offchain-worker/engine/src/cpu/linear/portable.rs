@@ -1,8 +1,6 @@
 //! The kernels without vector intrinsics. On aarch64 and the like the compiler makes vector code
 //! of them; on x86-64 they are for comparison, since each `mul_add` is a call there.
 
-use std::ops::Range;
-
 use half::{bf16, f16};
 
 use super::rows::{Bf16Row, F16Row, F32Row, Int8Row, Row};
@@ -115,7 +113,6 @@ unsafe fn accumulate<W: Row, const M: usize, const N: usize>(
 
 impl Isa for Portable {
     const TILE_ROWS: usize = 2;
-    const DIRECT_ROWS: usize = 2;
 
     unsafe fn tile<W: Row, const M: usize, const N: usize>(
         operands: Operands<W, M, N>,
@@ -140,22 +137,10 @@ impl Isa for Portable {
         }
     }
 
-    unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32) {
-        for at in cols.clone().step_by(LANES) {
-            let n = LANES.min(cols.end - at);
-            // SAFETY: the same contract.
-            unsafe {
-                let values = Load::load(w, at, n);
-                let out = out.wrapping_add(at - cols.start);
-                std::ptr::copy_nonoverlapping(values.as_ptr(), out, n);
-            }
-        }
-    }
-
     unsafe fn strip<W: Row>(strip: Strip<'_, W>, lanes: &mut [Lanes]) {
         // SAFETY: the same contract.
         unsafe {
-            match strip.rows.len() {
+            match strip.rows {
                 1 => strip_of::<Self, W, 4, 1>(strip, lanes),
                 2 => strip_of::<Self, W, 2, 2>(strip, lanes),
                 n => unreachable!("a tile of {n} rows of x"),

@@ -122,6 +122,14 @@ impl<W: Row> Rows<W> {
     pub(super) fn row(self, index: usize) -> W {
         self.first.offset(index * self.stride)
     }
+
+    /// The rows from `index` on.
+    pub(super) fn from(self, index: usize) -> Self {
+        Self {
+            first: self.row(index),
+            ..self
+        }
+    }
 }
 
 /// Rows of `stride` singles from `start` on.

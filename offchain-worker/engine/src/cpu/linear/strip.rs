@@ -4,24 +4,20 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::rows::{f32_rows, F32Row, Row, Rows};
+use super::rows::{F32Row, Row, Rows};
 use super::Job;
 use crate::cpu::LANES;
 
-/// Rows of W that pass over all rows of x together; a multiple of every tile's.
-const GROUP: usize = 24;
-/// Rows of W that are converted together. They, and the rows of x of a tile, fit the first-level
-/// cache.
-const CONVERTED_GROUP: usize = 8;
-/// Columns at a time when weights are converted.
-const CONVERTED_COLS: usize = 768;
-/// Bytes of x that a group passes over, at most: about half a first-level cache.
-const DIRECT_BYTES_OF_X: usize = 24 << 10;
-/// A tile asks for what comes so many bytes later, at least ...
+/// Rows of W that every tile's divide.
+pub(super) const UNIT: usize = 24;
+/// Rows of W that pass over a block of x before the next block. The more, the more often x is found
+/// in the first-level cache; their sums wait in the second.
+pub(super) const GROUP: usize = 4 * UNIT;
+/// A tile asks for the next tile's weights, but at least so many bytes ahead ...
 const AHEAD: usize = 4 << 10;
-/// ... but one of more than so many bytes ...
-const FAR: usize = 64 << 10;
-/// ... for what comes so many bytes later in its own rows.
+/// ... unless rows are so long that these would drive x out of the cache: then ...
+const LONG_ROW: usize = 16 << 10;
+/// ... for the weights so many bytes ahead in its own rows.
 const NEAR: usize = 1 << 10;
 
 /// The accumulators of one lane sum, in memory.
@@ -41,7 +37,7 @@ pub(super) struct Operands<W, const M: usize, const N: usize> {
     /// Starts at a multiple of 32; ends at one or at the end of the rows.
     pub cols: Range<usize>,
     pub stage: Stage,
-    /// What lies so many bytes after the weights is used soon.
+    /// Weights that lie so many bytes after these are used soon.
     pub ahead: usize,
 }
 
@@ -56,10 +52,8 @@ pub(super) struct Stage {
 
 /// What a level provides.
 pub(super) trait Isa {
-    /// Most rows of x in a tile over converted weights ...
+    /// Most rows of x in a tile.
     const TILE_ROWS: usize;
-    /// ... and in one that converts them in registers.
-    const DIRECT_ROWS: usize;
 
     /// Adds the columns to lane sums and, in the last stage, writes that of `w[m]` and `x[n]` to
     /// `out[n][m]`. Between stages sums wait in `lanes`; without it all columns are one stage.
@@ -72,12 +66,6 @@ pub(super) trait Isa {
         out: &mut [[f32; M]; N],
     );
 
-    /// Converts the columns of a row.
-    ///
-    /// # Safety
-    /// The processor has the level; `w` has the columns and `out` room for them.
-    unsafe fn widen<W: Row>(w: W, cols: Range<usize>, out: *mut f32);
-
     /// [`strip_of`] with the tile that suits the number of rows of x.
     ///
     /// # Safety
@@ -85,12 +73,16 @@ pub(super) trait Isa {
     unsafe fn strip<W: Row>(strip: Strip<'_, W>, lanes: &mut [Lanes]);
 }
 
-/// Some rows of W with at most a tile's rows of x, over some columns.
+/// Some rows of W with the rows of x of one tile, over some columns.
 pub(super) struct Strip<'a, W> {
     job: &'a Job,
     weights: Rows<W>,
     outs: Range<usize>,
-    pub rows: Range<usize>,
+    x: Rows<F32Row>,
+    /// The row of y that belongs to the first of x.
+    first_row: usize,
+    /// Rows of x.
+    pub rows: usize,
     cols: Range<usize>,
 }
 
@@ -98,8 +90,8 @@ pub(super) struct Strip<'a, W> {
 /// `lanes`, tile after tile, until the strip with the last columns.
 ///
 /// # Safety
-/// The processor has the level; the weights have the columns for `outs`; `outs` and `rows` are
-/// within the job, and no other thread has them.
+/// The processor has the level; weights and x have the columns; the outputs and rows are within the
+/// job, and no other thread has them.
 pub(super) unsafe fn strip_of<I: Isa, W: Row, const M: usize, const N: usize>(
     strip: Strip<'_, W>,
     lanes: &mut [Lanes],
@@ -108,19 +100,19 @@ pub(super) unsafe fn strip_of<I: Isa, W: Row, const M: usize, const N: usize>(
         job,
         weights,
         outs,
-        rows,
         cols,
+        ..
     } = strip;
-    let x: [*const f32; N] = std::array::from_fn(|n| job.x.row(rows.start + n).0);
-    let tile = (weights.stride * M).max(1);
-    let ahead = if tile > FAR {
+    let x: [*const f32; N] = std::array::from_fn(|n| strip.x.row(n).0);
+    let ahead = if weights.stride >= LONG_ROW {
         NEAR
     } else {
+        let tile = (weights.stride * M).max(1);
         AHEAD.div_ceil(tile) * tile
     };
     let stage = Stage {
         first: cols.start == 0,
-        last: cols.end == job.k,
+        last: cols.end == job.x.k,
     };
     let mut tiles = lanes.as_chunks_mut().0.as_chunks_mut().0.iter_mut();
     let mut sums = [[0.0f32; M]; N];
@@ -138,33 +130,15 @@ pub(super) unsafe fn strip_of<I: Isa, W: Row, const M: usize, const N: usize>(
         unsafe {
             I::tile(operands, tiles.next(), &mut sums);
             if stage.last {
-                for (row, sums) in rows.clone().zip(&sums) {
-                    job.put(row, o, &sums[..here]);
-                }
+                job.put(strip.first_row, o, here, &mut sums);
             }
         }
     }
 }
 
-/// Memory of a thread, kept from one region to the next.
-#[derive(Default)]
-struct Scratch {
-    lanes: Vec<Lanes>,
-    converted: Vec<Lanes>,
-}
-
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = const {
-        RefCell::new(Scratch { lanes: Vec::new(), converted: Vec::new() })
-    };
-}
-
-/// The first `n`, in a buffer that grows.
-fn first(buffer: &mut Vec<Lanes>, n: usize) -> &mut [Lanes] {
-    if buffer.len() < n {
-        buffer.resize(n, Lanes::ZERO);
-    }
-    &mut buffer[..n]
+    /// Sums that wait for the next block of columns.
+    static WAITING: RefCell<Vec<Lanes>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Part `i` of `0..len` in `parts` whose lengths differ by at most one.
@@ -188,104 +162,47 @@ fn pieces(range: Range<usize>, n: usize) -> impl Iterator<Item = Range<usize>> {
         .map(move |start| start..(start + n).min(end))
 }
 
-/// Columns of about `most` at a time, none if there are none.
-fn blocks(k: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
-    let n = k
-        .div_ceil(k.div_ceil(most.max(1)).max(1))
-        .next_multiple_of(64);
-    // No columns are one block too: the sums are zeros.
-    let empty = (k == 0).then_some(0..0);
-    empty.into_iter().chain(pieces(0..k, n))
-}
-
-/// `outs` rows of W with all rows of x; weights are converted in registers.
+/// `outs` rows of W with the rows `panel` of x.
 ///
 /// # Safety
-/// The processor has the level; `weights` has `job.k` columns for `outs`, and no other thread has
-/// these outputs.
-pub(super) unsafe fn direct<I: Isa, W: Row>(job: &Job, weights: Rows<W>, outs: Range<usize>) {
-    let row_bytes = job.rows * size_of::<f32>();
-    let cols = if job.rows >= 4 && job.k * row_bytes > DIRECT_BYTES_OF_X {
-        (DIRECT_BYTES_OF_X / row_bytes).max(256)
-    } else {
-        job.k
-    };
-    let group = if cols == job.k && job.rows <= I::DIRECT_ROWS {
-        outs.len()
-    } else {
-        GROUP
-    };
-    SCRATCH.with_borrow_mut(|scratch| {
-        let waiting = if cols == job.k { 0 } else { GROUP * job.rows };
-        let lanes = first(&mut scratch.lanes, waiting);
-        for outs in pieces(outs, group) {
-            for cols in blocks(job.k, cols) {
-                let mut used = 0;
-                for rows in even(job.rows, I::DIRECT_ROWS) {
-                    let from = used.min(lanes.len()); // none if all columns are one stage
-                    used += GROUP * rows.len();
-                    let (outs, cols) = (outs.clone(), cols.clone());
-                    // SAFETY: that of the caller.
-                    unsafe {
-                        let strip = Strip {
-                            job,
-                            weights,
-                            outs,
-                            rows,
-                            cols,
-                        };
-                        I::strip(strip, &mut lanes[from..]);
-                    }
-                }
-            }
-        }
-    });
-}
-
-/// `outs` rows of W with the rows `panel` of x; weights are converted in memory, a few rows and
-/// columns at a time.
-///
-/// # Safety
-/// The processor has the level; `weights` has `job.k` columns for `outs`, and no other thread has
-/// the outputs `outs` of the rows `panel`.
-pub(super) unsafe fn converted<I: Isa, W: Row>(
+/// The processor has the level; `weights` has all columns for `outs`, and no other thread has
+/// these elements of y.
+pub(super) unsafe fn outs_with_panel<I: Isa, W: Row>(
     job: &Job,
     weights: Rows<W>,
     outs: Range<usize>,
     panel: Range<usize>,
 ) {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let lanes = first(&mut scratch.lanes, CONVERTED_GROUP * panel.len());
-        for outs in pieces(outs, CONVERTED_GROUP) {
-            for cols in blocks(job.k, CONVERTED_COLS) {
-                let stride = cols.len().next_multiple_of(LANES);
-                let room = first(&mut scratch.converted, CONVERTED_GROUP * stride / LANES);
-                let start = room.as_mut_ptr().cast::<f32>();
-                for (i, o) in outs.clone().enumerate() {
-                    let to = start.wrapping_add(i * stride);
-                    // SAFETY: that of the caller; there is room for the group.
-                    unsafe { I::widen(weights.row(o), cols.clone(), to) };
-                }
-                // Rows and columns count from the matrix's first.
-                let origin = start.wrapping_sub(outs.start * stride + cols.start);
-                let weights: Rows<F32Row> = f32_rows(origin, stride);
-                let mut used = 0;
+    let one_block = job.x.is_one_block();
+    let (group, waiting) = match one_block {
+        // Nothing is used twice.
+        true if panel.len() <= I::TILE_ROWS => (outs.len(), 0),
+        true => (GROUP, 0),
+        false => (GROUP, GROUP * panel.len()),
+    };
+    WAITING.with_borrow_mut(|lanes| {
+        if lanes.len() < waiting {
+            lanes.resize(waiting, Lanes::ZERO);
+        }
+        for outs in pieces(outs, group) {
+            for cols in job.x.blocks() {
+                let x = job.x.block(&panel, &cols);
+                let mut lanes = &mut lanes[..waiting];
                 for rows in even(panel.len(), I::TILE_ROWS) {
-                    let from = used;
-                    used += CONVERTED_GROUP * rows.len();
-                    let rows = panel.start + rows.start..panel.start + rows.end;
-                    let (outs, cols) = (outs.clone(), cols.clone());
-                    // SAFETY: that of the caller, and the rows just converted.
-                    unsafe {
-                        let strip = Strip {
-                            job,
-                            weights,
-                            outs,
-                            rows,
-                            cols,
-                        };
-                        I::strip(strip, &mut lanes[from..]);
-                    }
+                    let strip = Strip {
+                        job,
+                        weights,
+                        outs: outs.clone(),
+                        x: x.from(rows.start),
+                        first_row: panel.start + rows.start,
+                        rows: rows.len(),
+                        cols: cols.clone(),
+                    };
+                    let own = if one_block { 0 } else { GROUP * rows.len() };
+                    let (own, others) = lanes.split_at_mut(own);
+                    lanes = others;
+                    // SAFETY: that of the caller.
+                    unsafe { I::strip(strip, own) };
                 }
             }
         }
