@@ -227,13 +227,13 @@ pub struct AuditStatistics {
     serde::Deserialize,
 )]
 pub struct AuditLimits {
-    /// Mean clipped margin, millionths of a logit.
+    /// Mean clipped margin over at least [`MARGIN_TOKENS`] tokens, millionths of a logit.
     pub mean_margin_micro: u32,
     /// Largest margin of one token, millionths of a logit.
     pub max_margin_micro: u32,
     /// Share of mismatching tokens, parts per million.
     pub mismatch_ppm: u32,
-    /// Mean L1 distance of a token's fingerprint, thousandths.
+    /// Mean L1 distance of a token's fingerprint over at least [`FINGERPRINT_TOKENS`] tokens, thousandths.
     pub fingerprint_milli: u32,
 }
 
@@ -312,7 +312,11 @@ impl AuditLimits {
     /// The first limit that `statistics` exceed.
     pub fn exceeded(&self, statistics: &AuditStatistics) -> Option<HardReason> {
         let tokens = u64::from(statistics.tokens.max(1));
-        let mean = statistics.margin_sum_micro.checked_div(tokens).unwrap_or(0);
+        let at_least = |least: u32| u64::from(statistics.tokens.max(least));
+        let mean = statistics
+            .margin_sum_micro
+            .checked_div(at_least(MARGIN_TOKENS))
+            .unwrap_or(0);
         let share = u64::from(statistics.mismatches.saturating_sub(FREE_MISMATCHES))
             .saturating_mul(1_000_000)
             .checked_div(tokens)
@@ -320,7 +324,7 @@ impl AuditLimits {
         let fingerprint = statistics
             .fingerprint_sum
             .saturating_mul(1_000)
-            .checked_div(tokens)
+            .checked_div(at_least(FINGERPRINT_TOKENS))
             .unwrap_or(0);
         if statistics.max_margin_micro > u64::from(self.max_margin_micro)
             || mean > u64::from(self.mean_margin_micro)
@@ -339,6 +343,14 @@ impl AuditLimits {
 /// Mismatching tokens that never count by their share: one honest near-tie in an output of five tokens is a share of
 /// 20%, and no share limit can tell it from a cheat; its margin can, and is judged all the same.
 pub const FREE_MISMATCHES: u32 = 2;
+
+/// The mean margin is taken over at least so many tokens: honest margins come from a near-tie here and there, and in a
+/// short output a single one would make a large mean.
+pub const MARGIN_TOKENS: u32 = 64;
+
+/// The mean fingerprint distance is taken over at least so many tokens: the states of a few tokens vary more than the
+/// means of whole outputs that limits are made of.
+pub const FINGERPRINT_TOKENS: u32 = 4;
 
 /// The verdict that statistics deserve.
 pub fn judge(statistics: &AuditStatistics, thresholds: &AuditThresholds) -> Verdict {

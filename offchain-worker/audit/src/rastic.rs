@@ -83,13 +83,8 @@ pub fn rastic<S: Scorer + ?Sized>(
         });
     }
     let last = opening.output_ids.len().saturating_sub(1);
-    let mut indices = interior(seed, last, k);
-    indices.insert(0);
     let stops = commitment.finish == FinishReason::Stop;
-    if stops {
-        indices.insert(last);
-    }
-    let indices: Vec<usize> = indices.into_iter().collect();
+    let indices = positions(seed, opening.output_ids.len(), stops, k);
     let tokens = measure(
         scorer,
         commitment,
@@ -117,6 +112,20 @@ pub fn rastic<S: Scorer + ?Sized>(
         tokens: tokens.into_iter().map(label).collect(),
         fed_tokens: u32::try_from(fed).unwrap_or(u32::MAX),
     })
+}
+
+/// The output positions that are checked, ascending: the first, `k` interior ones drawn by `seed`, and where the output
+/// `stops` by a stop id the last. None of an empty output.
+pub fn positions(seed: &H256, outputs: usize, stops: bool, k: u32) -> Vec<usize> {
+    let Some(last) = outputs.checked_sub(1) else {
+        return Vec::new();
+    };
+    let mut positions = interior(seed, last, k);
+    positions.insert(0);
+    if stops {
+        positions.insert(last);
+    }
+    positions.into_iter().collect()
 }
 
 /// `k` distinct indices strictly between 0 and `last`, uniformly (Floyd's method); all of them if there are no

@@ -1,13 +1,11 @@
 //! The full replay: every output position, in one pass.
 
-use chasqui_engine::{
-    fingerprint::Fingerprinter,
-    sampling::{post_noise_margin, sample},
-};
+use chasqui_engine::{fingerprint::Fingerprinter, sampling::expected_and_margin};
 use chasqui_primitives::{
     audit::{judge, AuditStatistics, AuditThresholds, Evidence, HardReason, Verdict},
     trace::fingerprint_distance,
 };
+use rayon::prelude::*;
 use serde::Serialize;
 use sp_core::H256;
 
@@ -116,6 +114,16 @@ pub(crate) fn check_without_model<S: Scorer + ?Sized>(
     Ok(())
 }
 
+/// Logits that wait to be checked together, in elements: bounds their memory.
+const WAITING: usize = 1 << 21;
+
+/// A position that waits to be checked.
+struct Row {
+    index: usize,
+    logits: Vec<f32>,
+    hidden: Vec<f32>,
+}
+
 /// Checks the output tokens at `indices` (ascending) in one pass up to the last of them. `see` is shown each
 /// hidden state. The claim has passed [`check_without_model`].
 pub(crate) fn measure<S: Scorer + ?Sized>(
@@ -139,30 +147,53 @@ pub(crate) fn measure<S: Scorer + ?Sized>(
         .map(|index| prompt.saturating_add(*index).saturating_sub(1))
         .collect();
     let ids = [opening.prompt_ids, opening.output_ids].concat();
-    let mut checks = Vec::with_capacity(indices.len());
-    scorer.score_at(&ids, &wanted, &mut |at| {
-        let position = at.index as u64 + 1;
-        let index = (at.index + 1).saturating_sub(prompt);
+    let check = |row: &Row| -> Result<Option<TokenCheck>> {
+        let index = row.index;
         let Some((&token, leaf)) = opening.output_ids.get(index).zip(opening.trace.get(index))
         else {
-            return Ok(());
+            return Ok(None);
         };
-        let margin = post_noise_margin(at.logits, sampling, position, token, delta)?;
-        let fingerprint = fingerprinter.fingerprint(at.hidden)?;
-        checks.push(TokenCheck {
+        let position = prompt.saturating_add(index) as u64;
+        let (expected, margin) =
+            expected_and_margin(&row.logits, sampling, position, token, delta)?;
+        let fingerprint = fingerprinter.fingerprint(&row.hidden)?;
+        Ok(Some(TokenCheck {
             index: index as u32,
             token,
-            expected: sample(at.logits, sampling, position)?,
+            expected,
             margin_micro: micro(margin),
             fingerprint_distance: fingerprint_distance(&leaf.fingerprint, &fingerprint),
+        }))
+    };
+    let mut checks = Vec::with_capacity(indices.len());
+    let mut check_all = |rows: &mut Vec<Row>| -> Result<()> {
+        // Noise of a whole vocabulary for each: spread over the cores.
+        let done = rows.par_iter().map(check).collect::<Result<Vec<_>>>()?;
+        checks.extend(done.into_iter().flatten());
+        rows.clear();
+        Ok(())
+    };
+    let most = (WAITING / scorer.vocab_size().max(1)).max(1);
+    let mut rows = Vec::new();
+    scorer.score_at(&ids, &wanted, &mut |at| {
+        let index = (at.index + 1).saturating_sub(prompt);
+        see(index, at.hidden)?;
+        rows.push(Row {
+            index,
+            logits: at.logits.to_vec(),
+            hidden: at.hidden.to_vec(),
         });
-        see(index, at.hidden)
+        if rows.len() >= most {
+            check_all(&mut rows)?;
+        }
+        Ok(())
     })?;
+    check_all(&mut rows)?;
     Ok(checks)
 }
 
 /// Statistics over checked tokens, margins clipped at `clip_micro` in the sum.
-pub(crate) fn summarise(tokens: &[TokenCheck], clip_micro: u32) -> AuditStatistics {
+pub fn summarise(tokens: &[TokenCheck], clip_micro: u32) -> AuditStatistics {
     tokens
         .iter()
         .fold(AuditStatistics::default(), |sum, token| AuditStatistics {

@@ -21,10 +21,36 @@ pub fn open(name: &str) -> Result<Device> {
     match (kind, index) {
         ("cpu" | "burn", None) => Ok(Device::flex()),
         ("cpu" | "burn", Some(_)) => Err(fail("the CPU has no index; use `cpu`")),
-        ("cuda", Some(index)) if index.parse::<u16>().is_err() => Err(fail(
-            "the index after `cuda:` is not a number; use for example `cuda:0`",
-        )),
-        ("cuda", _) => Err(fail("this build contains no CUDA support; use `cpu`")),
+        ("cuda", index) => match index.unwrap_or("0").parse::<u16>() {
+            Ok(index) => cuda(usize::from(index)).map_err(|reason| fail(&reason)),
+            Err(_) => Err(fail(
+                "the index after `cuda:` is not a number; use for example `cuda:0`",
+            )),
+        },
         _ => Err(fail("unknown; known: cpu, auto, burn, cuda:N")),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(_index: usize) -> std::result::Result<Device, String> {
+    Err("this build contains no CUDA support; build with `--features cuda`, or use `cpu`".into())
+}
+
+/// The GPU `index`. Burn panics on a thread of its own when a device is opened that is not there, so what is there is
+/// asked first; the driver library may itself be missing, which is found out behind a barrier.
+#[cfg(feature = "cuda")]
+fn cuda(index: usize) -> std::result::Result<Device, String> {
+    use burn::tensor::DeviceType;
+    let found =
+        std::panic::catch_unwind(|| Device::enumerate(DeviceType::Cuda).len()).map_err(|_| {
+            "the CUDA driver does not answer; check `nvidia-smi`, or use `cpu`".to_string()
+        })?;
+    match (index < found, found) {
+        (true, _) => Ok(Device::cuda(index)),
+        (false, 0) => Err("no NVIDIA GPU or driver found; check `nvidia-smi`, or use `cpu`".into()),
+        (false, found) => Err(format!(
+            "this machine has {found} GPUs, `cuda:0` to `cuda:{}`",
+            found - 1
+        )),
     }
 }

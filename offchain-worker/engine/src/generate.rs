@@ -13,7 +13,7 @@ use crate::decoder::{Decoder, Pass, Sequence};
 use crate::error::{EngineError, Result};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::progress::Progress;
-use crate::sampling::{check_sampling, post_noise_margin, sample, Sampling};
+use crate::sampling::{check_sampling, expected_and_margin, Sampling};
 use crate::tokenizer::Tokenizer;
 
 /// Tokens of a sequence that are scored at once: bounds the memory of their hidden states.
@@ -133,7 +133,7 @@ pub struct Replayed<'a> {
 pub struct ReplayedToken {
     /// What the auditor would have sampled.
     pub expected: u32,
-    /// [`post_noise_margin`] of the claimed token, in logit units.
+    /// [`post_noise_margin`](crate::sampling::post_noise_margin) of the claimed token, in logit units.
     pub margin: f64,
     /// Fingerprint of the auditor's hidden state.
     pub fingerprint: Fingerprint,
@@ -378,7 +378,7 @@ impl Engine {
     /// `fingerprint_seed`. One entry per output token.
     ///
     /// # Errors
-    /// As [`Self::replay_with`] and [`post_noise_margin`].
+    /// As [`Self::replay_with`] and [`expected_and_margin`].
     pub fn replay(
         &self,
         prompt_ids: &[u32],
@@ -391,9 +391,11 @@ impl Engine {
         let fingerprinter = Fingerprinter::new(fingerprint_seed, width);
         let mut tokens = Vec::with_capacity(output_ids.len());
         self.replay_with(prompt_ids, output_ids, |at| {
+            let (expected, margin) =
+                expected_and_margin(at.logits, sampling, at.position, at.token, delta)?;
             tokens.push(ReplayedToken {
-                expected: sample(at.logits, sampling, at.position)?,
-                margin: post_noise_margin(at.logits, sampling, at.position, at.token, delta)?,
+                expected,
+                margin,
                 fingerprint: fingerprinter.fingerprint(at.hidden)?,
             });
             Ok(())

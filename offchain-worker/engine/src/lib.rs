@@ -35,6 +35,7 @@ pub mod generation_config;
 mod init;
 pub mod load;
 pub mod model;
+mod noise;
 pub mod philox;
 mod progress;
 pub mod sampling;

@@ -16,7 +16,9 @@
 use chasqui_primitives::sampling::TOP_P_OFF;
 pub use chasqui_primitives::sampling::{Sampling, SamplingError};
 
+use crate::cpu::SimdLevel;
 use crate::error::{EngineError, Result};
+use crate::noise;
 use crate::philox::{key_from_u64, open_unit, philox4x32};
 
 /// Philox words out of which the noise of `token` at `position` is made.
@@ -27,7 +29,7 @@ fn noise_words(key: [u32; 2], position: u64, token: u32) -> [u32; 2] {
 }
 
 #[inline]
-fn gumbel_from_words(words: [u32; 2]) -> f64 {
+pub(crate) fn gumbel_from_words(words: [u32; 2]) -> f64 {
     -(-open_unit(words[0], words[1]).ln()).ln()
 }
 
@@ -250,6 +252,18 @@ fn best_score(
     best
 }
 
+/// [`best_score`] of all tokens.
+fn best_of_all(logits: &[f32], sampling: &Sampling, position: u64) -> Option<(f64, u32)> {
+    let key = key_from_u64(sampling.seed);
+    noise::best_of_all(
+        SimdLevel::detect(),
+        logits,
+        temperature(sampling),
+        key,
+        position,
+    )
+}
+
 /// The token that `logits` (`[vocab]`) and `sampling` give at absolute `position`.
 ///
 /// Temperature 0 takes the highest logit, lowest id on a tie.
@@ -263,7 +277,7 @@ pub fn sample(logits: &[f32], sampling: &Sampling, position: u64) -> Result<u32>
         return Ok(argmax(logits));
     }
     let best = match candidates_unchecked(logits, sampling) {
-        None => best_score(logits, sampling, position, 0..logits.len() as u32),
+        None => best_of_all(logits, sampling, position),
         Some(tokens) => best_score(logits, sampling, position, tokens.into_iter()),
     };
     best.map(|(_, token)| token)
@@ -346,6 +360,49 @@ fn boundary(logits: &[f32], sampling: &Sampling, delta: f64) -> Boundary {
     edge
 }
 
+/// Whether every token is a candidate.
+fn takes_all(logits: &[f32], sampling: &Sampling) -> bool {
+    active_top_k(logits, sampling).is_none() && active_top_p(sampling).is_none()
+}
+
+/// What [`sample`] gives and by how much `claimed` misses it ([`post_noise_margin`]), in one pass over the vocabulary
+/// where every token is a candidate.
+///
+/// # Errors
+/// As [`post_noise_margin`].
+pub fn expected_and_margin(
+    logits: &[f32],
+    sampling: &Sampling,
+    position: u64,
+    claimed: u32,
+    delta: f64,
+) -> Result<(u32, f64)> {
+    let one_pass = sampling.temperature_milli != 0 && takes_all(logits, sampling);
+    let logit = logits.get(claimed as usize).filter(|_| one_pass);
+    let Some(&logit) = logit else {
+        let margin = post_noise_margin(logits, sampling, position, claimed, delta)?;
+        return Ok((sample(logits, sampling, position)?, margin));
+    };
+    check_sampling(sampling)?;
+    check_logits(logits, position)?;
+    check_delta(delta)?;
+    let (best, expected) = best_of_all(logits, sampling, position)
+        .ok_or_else(|| EngineError::request("logits", "is empty"))?;
+    let noise = gumbel(sampling.seed, position, claimed);
+    let own = f64::from(logit) + temperature(sampling) * noise;
+    Ok((expected, (best - own).max(0.0)))
+}
+
+fn check_delta(delta: f64) -> Result<()> {
+    if delta.is_finite() && delta >= 0.0 {
+        return Ok(());
+    }
+    Err(EngineError::request(
+        "delta",
+        format!("is {delta}; must be at least 0"),
+    ))
+}
+
 /// How many logit units `claimed` misses the token that `logits` give, at best: the post-noise
 /// difference times T, minimised over the candidate sets that logits within `delta / 2` of these
 /// can have (their top-k or top-p boundary moves by at most `delta`).
@@ -366,18 +423,18 @@ pub fn post_noise_margin(
 ) -> Result<f64> {
     check_sampling(sampling)?;
     check_logits(logits, position)?;
-    if !(delta.is_finite() && delta >= 0.0) {
-        return Err(EngineError::request(
-            "delta",
-            format!("is {delta}; must be at least 0"),
-        ));
-    }
+    check_delta(delta)?;
     let Some(&logit) = logits.get(claimed as usize) else {
         return Ok(f64::INFINITY);
     };
     let logit = f64::from(logit);
     if sampling.temperature_milli == 0 {
         return Ok(f64::from(logits[argmax(logits) as usize]) - logit);
+    }
+    if takes_all(logits, sampling) {
+        let own = logit + temperature(sampling) * gumbel(sampling.seed, position, claimed);
+        let best = best_of_all(logits, sampling, position).map_or(own, |(score, _)| score);
+        return Ok((best - own).max(0.0));
     }
     let edge = boundary(logits, sampling, delta);
     if logit < edge.possible {

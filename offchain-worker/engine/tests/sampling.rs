@@ -1,6 +1,8 @@
 //! Sampling and the audit's margin as properties of pure functions.
 
-use chasqui_engine::sampling::{candidates, gumbel, post_noise_margin, sample, Sampling};
+use chasqui_engine::sampling::{
+    candidates, expected_and_margin, gumbel, post_noise_margin, sample, Sampling,
+};
 use chasqui_engine::EngineError;
 use proptest::prelude::*;
 
@@ -73,6 +75,23 @@ proptest! {
         let delta = delta + 1e-5;
         let margin = post_noise_margin(&logits, &sampling, position, token, delta).unwrap();
         prop_assert!(margin <= delta, "margin {margin}, delta {delta}");
+    }
+
+    // GIVEN any logits, parameters and claimed token, in the vocabulary or not
+    // WHEN an auditor asks for the expected token and the margin together
+    // THEN it gets what it gets by asking for each
+    #[test]
+    fn one_pass_gives_both(
+        logits in any_logits(),
+        sampling in any_sampling(),
+        position in any::<u64>(),
+        claimed in 0u32..50,
+        delta in 0f64..0.5,
+    ) {
+        let both = expected_and_margin(&logits, &sampling, position, claimed, delta).unwrap();
+        let expected = sample(&logits, &sampling, position).unwrap();
+        let margin = post_noise_margin(&logits, &sampling, position, claimed, delta).unwrap();
+        prop_assert_eq!(both, (expected, margin));
     }
 
     // GIVEN any tolerance
@@ -151,6 +170,7 @@ proptest! {
         };
         prop_assert!(expected(&sample(&logits, &sampling, 9).unwrap_err()));
         prop_assert!(expected(&post_noise_margin(&logits, &sampling, 9, 0, 0.1).unwrap_err()));
+        prop_assert!(expected(&expected_and_margin(&logits, &sampling, 9, 0, 0.1).unwrap_err()));
     }
 }
 
@@ -191,6 +211,7 @@ fn invalid_parameters() {
     let warm = sampling(1_000, 0, 1_000_000, 0);
     for delta in [-0.1, f64::NAN, f64::INFINITY] {
         assert!(post_noise_margin(&[0.0], &warm, 0, 0, delta).is_err());
+        assert!(expected_and_margin(&[0.0], &warm, 0, 0, delta).is_err());
     }
     assert!(sample(&[], &warm, 0).is_err());
     assert!(sample(&[0.0], &sampling(49, 0, 1_000_000, 0), 0).is_err());

@@ -58,6 +58,15 @@ impl Trainer {
     /// # Errors
     /// A setting is out of range, or the engine refuses the model's configuration.
     pub fn new(model: &LlamaConfig, config: TrainConfig, device: Device) -> Result<Self> {
+        let fresh = model.init(config.seed, &device);
+        Self::from_model(&fresh, config, device)
+    }
+
+    /// Goes on with the weights of `model`, a new optimiser and step 0; the seed is not used.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn from_model(model: &Llama, config: TrainConfig, device: Device) -> Result<Self> {
         for (field, value) in [
             ("micro_batch", config.micro_batch),
             ("threads", config.threads),
@@ -67,10 +76,11 @@ impl Trainer {
             }
         }
         let tracked_device = device.clone().autodiff();
-        let tracked = model.init(config.seed, &tracked_device);
-        let plain = model.init(config.seed, &device);
+        // Structures only: weights are written into them before every use.
+        let tracked = model.config().init(config.seed, &tracked_device);
+        let plain = model.config().init(config.seed, &device);
         let layout = Layout::of(&plain);
-        let params = layout.read(&plain)?;
+        let params = layout.read(model)?;
         let optimizer = AdamW::new(config.optimizer, layout.len());
         Ok(Self {
             config,
