@@ -8,25 +8,27 @@
 //! - `noise`: the largest difference of a logit between both. An honest claim misses by at most twice that.
 //! - `margin`: the largest margin of a claimed token; `m` mismatches among `N` tokens.
 //! - `f`: the largest mean distance of a run's fingerprints; `e`: the largest distance of two evidences.
+//! - `mean`: the largest mean margin of a run.
 //!
 //! With `d = max(2 * noise, margin)`, in millionths of a logit, and `r = (m + 1) / N`:
 //!
 //! | limit | soft | hard |
 //! |---|---|---|
-//! | largest margin | `max(2_000, d / 2)` | `max(10_000, 2 d)` |
-//! | mean margin | `max(500, d / 128)` | `max(2_000, d / 32)` |
+//! | largest margin | `max(2_000, d / 2, 2 margin)` | `max(10_000, 2 d)` |
+//! | mean margin | `max(500, d / 128, 2 mean)` | `max(2_000, d / 32, 4 mean)` |
 //! | mismatch share (ppm) | `max(20_000, 10 r)` | `max(100_000, 30 r)` |
 //! | mean fingerprint distance | `max(4, 1.25 f)` | `max(8, 2 f)` |
 //!
 //! `boundary = max(1_000, 2 d)`, `clip = max(1_000_000, hard margin)`, `tau = max(32, 4 e)`.
 //!
-//! Where the factors come from: the program behind `scripts/bench audit` measures thousands of honest pairs in f32 and
-//! in bf16, fits the tails and prints the reserve of every limit over the worst of them. In bf16 `d / 2` is about three
-//! times the worst margin of a thousand runs and `2 d` twice what the fit expects once in 10^9; a run's mean fingerprint
-//! distance hardly varies, so that a quarter on top of the worst is enough, and more would let rounded weights pass. The
-//! floors keep an exact pair (`d` = 0) from giving limits that the next processor breaks: f32 arithmetic that differs
-//! by 1e-5 moves a fingerprint by about half a quantum in all, while weights rounded to f16 alone move it by 12 on
-//! average (bf16 and int8: some hundreds). A checkpoint's thresholds are the worst of several validators' calibrations
+//! Where the factors come from: the program behind `scripts/bench audit` measures thousands of honest pairs in f32
+//! arithmetic, and in bf16 arithmetic, fits the tails and prints the reserve of every limit over the worst of them. In
+//! bf16 arithmetic `d / 2` is some three times the worst margin of a thousand runs and `2 d` about twice what the fit
+//! expects once in 10^9; a run's mean fingerprint distance hardly varies, so that a quarter on top of the worst is
+//! enough, and more would let rounded weights pass. The floors keep an exact pair (`d` = 0) from giving limits that the
+//! next processor breaks: f32 arithmetic that differs by 1e-5 moves a fingerprint by about half a quantum in all, while
+//! weights rounded to f16 alone move it by 12 on average (bf16 and int8: some hundreds). No run of the calibration
+//! itself exceeds its limits. A checkpoint's thresholds are the worst of several validators' calibrations
 //! ([`AuditThresholds::worst`]) plus the chain's margin.
 
 use std::ops::ControlFlow;
@@ -127,15 +129,16 @@ pub fn thresholds(measured: &Measured) -> AuditThresholds {
         mismatch_ppm: u32::try_from(mismatch.min(1_000_000)).unwrap_or(1_000_000),
         fingerprint_milli: finger,
     };
+    let mean = measured.mean_margin_micro;
     let hard = limits(
         at_least(10_000, d.saturating_mul(2)),
-        at_least(2_000, d / 32),
+        at_least(2_000, (d / 32).max(mean.saturating_mul(4))),
         rate_ppm.saturating_mul(30).max(100_000),
         at_least(8_000, f.saturating_mul(2)),
     );
     let soft = limits(
-        at_least(2_000, d / 2),
-        at_least(500, d / 128),
+        at_least(2_000, (d / 2).max(measured.margin_micro.saturating_mul(2))),
+        at_least(500, (d / 128).max(mean.saturating_mul(2))),
         rate_ppm.saturating_mul(10).max(20_000),
         at_least(4_000, f.saturating_add(f / 4)),
     );
@@ -324,29 +327,43 @@ impl Measured {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    // GIVEN any measurement, however wild
-    // WHEN limits are derived
-    // THEN they are consistent, and a pair that shows just that is within them
-    #[test]
-    fn limits_are_consistent_and_admit_what_was_measured() {
-        for scale in [0u64, 1, 20, 5_000, 1_000_000, u64::MAX / 64] {
+    proptest! {
+        // GIVEN any measurement, however wild
+        // WHEN limits are derived
+        // THEN they are consistent, and no run of the calibration itself exceeds them
+        #[test]
+        fn limits_are_consistent_and_admit_what_was_measured(
+            bits in prop::array::uniform5(0u32..58),
+            tokens in 1u64..1_000_000,
+            share in 0u64..=1_000,
+        ) {
+            let [noise, margin, mean, fingerprint, evidence] = bits.map(|n| (1u64 << n) - 1);
             let measured = Measured {
                 pairs: 4,
-                tokens: 256,
-                noise_micro: scale,
-                margin_micro: scale,
-                mean_margin_micro: scale,
-                mismatches: scale.min(256),
-                fingerprint_milli: scale,
-                evidence: scale,
+                tokens,
+                noise_micro: noise,
+                margin_micro: margin,
+                mean_margin_micro: mean,
+                mismatches: tokens * share / 1_000,
+                fingerprint_milli: fingerprint,
+                evidence,
             };
             let limits = thresholds(&measured);
-            assert!(limits.is_consistent(), "{limits:?}");
-            assert!(u64::from(limits.soft.max_margin_micro) >= scale.min(u64::from(u32::MAX)));
-            assert!(u64::from(limits.evidence_tau) >= scale.min(u64::from(u32::MAX)));
+            prop_assert!(limits.is_consistent(), "{limits:?}");
+            let admits = |limit: u32, value: u64| u64::from(limit) >= value.min(u64::from(u32::MAX));
+            prop_assert!(admits(limits.soft.max_margin_micro, margin));
+            prop_assert!(admits(limits.soft.mean_margin_micro, mean));
+            prop_assert!(admits(limits.soft.fingerprint_milli, fingerprint));
+            prop_assert!(admits(limits.evidence_tau, evidence));
         }
+    }
+
+    #[test]
+    fn the_floors_are_consistent() {
         assert!(default_thresholds().is_consistent());
     }
 }

@@ -39,7 +39,8 @@ fn nothing_honest_is_flagged(report: &ProfileReport) {
 
 // GIVEN honest pairs in f32 and every cheat
 // WHEN a few runs of each are audited
-// THEN no honest one is flagged, and every cheat that stands in more than one token is hard
+// THEN no honest one is flagged, every cheat that stands in more than one token is, and all but another temperature, under
+//      which tokens may differ by near-ties only, are hard
 #[test]
 fn f32_cheats_are_caught() {
     let models = Models::load().unwrap();
@@ -59,9 +60,13 @@ fn f32_cheats_are_caught() {
     for cheat in &report.cheats {
         let full = &cheat.detectors[1].whole;
         assert_eq!(full.detector, Detector::Full.name());
-        // A second choice may be a near-tie, which is within the tolerance.
-        if cheat.key != "runner-up" {
-            assert_eq!(full.hard.hits, EFFORT.runs, "{}", cheat.title);
+        // Runs that gave the honest answer after all are not among the findings.
+        let runs = EFFORT.runs - cheat.same;
+        match cheat.key {
+            // A second choice may be a near-tie, which is within the tolerance.
+            "runner-up" => {}
+            "wrong-temperature" => assert_eq!(full.flagged.hits, runs, "{}", cheat.title),
+            _ => assert_eq!(full.hard.hits, runs, "{}", cheat.title),
         }
     }
 }

@@ -10,24 +10,26 @@ use std::{path::PathBuf, time::Instant};
 
 use anyhow::{bail, Context, Result};
 use chasqui_engine::cpu::Precision;
+use cost::Cost;
 use indicatif::{ProgressBar, ProgressStyle};
 use matrix::{
     cases::Cases,
     cheats::{Cheat, Family},
     honest::{self, Pair},
     models::{self, Models, Rounding},
-    profile::{self, Effort},
+    profile::{self, Effort, ProfileReport},
 };
 use report::Report;
 
 const USAGE: &str =
-    "usage: audit [--quick] [--runs N] [--seed N] [--only NAME] [--no-cost] [--json FILE]
+    "usage: audit [--quick] [--runs N] [--seed N] [--only NAME] [--no-cost | --no-matrix] [--json FILE]
 
   --quick       50 runs of each cheat and each honest pair instead of 1000
   --runs N      so many instead
   --seed N      of prompts, sampling and positions (default 1)
   --only NAME   one cheat, for instance int8
   --no-cost     leave out the times, which want a machine that does nothing else
+  --no-matrix   the times alone
   --json FILE   writes everything there too";
 
 /// Output tokens of every run.
@@ -38,6 +40,7 @@ struct Options {
     seed: u64,
     only: Option<String>,
     cost: bool,
+    matrix: bool,
     json: Option<PathBuf>,
 }
 
@@ -48,6 +51,7 @@ impl Options {
             seed: 1,
             only: None,
             cost: true,
+            matrix: true,
             json: None,
         };
         let mut arguments = arguments.peekable();
@@ -63,6 +67,7 @@ impl Options {
                 "--bench" => {}
                 "--quick" => options.runs = 50,
                 "--no-cost" => options.cost = false,
+                "--no-matrix" => options.matrix = false,
                 "--runs" => {
                     options.runs = value("--runs")?.parse().context("--runs wants a number")?
                 }
@@ -73,6 +78,9 @@ impl Options {
                 "--json" => options.json = Some(value("--json")?.into()),
                 other => bail!("unknown option {other:?}\n{USAGE}"),
             }
+        }
+        if !options.cost && !options.matrix {
+            bail!("--no-cost and --no-matrix together leave nothing to do");
         }
         if options.runs == 0 {
             bail!("--runs is 0; at least one is needed");
@@ -136,70 +144,76 @@ fn plans(models: &Models, cheats: &[Cheat]) -> Result<Vec<Plan>> {
     ])
 }
 
-fn main() -> Result<()> {
-    let Some(options) = Options::parse(std::env::args().skip(1))? else {
-        println!("{USAGE}");
-        return Ok(());
-    };
-    let cheats = options.cheats()?;
-    let start = Instant::now();
-    let bar = ProgressBar::new(0);
-    let style = "{elapsed_precise} [{wide_bar}] {pos}/{len} {msg}";
-    bar.set_style(ProgressStyle::with_template(style)?.progress_chars("=> "));
-
-    // The cost first: nothing else of this program runs meanwhile.
+/// The times of all models and lengths.
+fn costs(options: &Options, bar: &ProgressBar) -> Result<Vec<Cost>> {
+    let repetitions = if options.runs < 200 { 3 } else { 9 };
+    let engines = [
+        ("chasqui-tales, 1M", models::shipped()?),
+        ("random weights, 15M", models::random_15m()?),
+    ];
     let mut costs = Vec::new();
-    if options.cost {
-        let repetitions = if options.runs < 200 { 3 } else { 9 };
-        bar.set_message("cost");
-        let engines = [
-            ("chasqui-tales, 1M", models::shipped()?),
-            ("random weights, 15M", models::random_15m()?),
-        ];
-        for (name, engine) in &engines {
-            costs.extend(cost::measure(name, engine, repetitions, |name| {
-                bar.set_message(format!("cost: {name}"))
-            })?);
-        }
+    for (name, engine) in &engines {
+        costs.extend(cost::measure(name, engine, repetitions, |name| {
+            bar.set_message(format!("cost: {name}"))
+        })?);
     }
+    Ok(costs)
+}
 
+/// Every profile's rates.
+fn matrix(options: &Options, effort: &Effort, bar: &ProgressBar) -> Result<Vec<ProfileReport>> {
+    let cheats = options.cheats()?;
     let models = Models::load()?;
     let cases = Cases {
         tokenizer: models.tokenizer.clone(),
         seed: options.seed,
         tokens: TOKENS,
     };
+    let plans = plans(&models, &cheats)?;
+    let runs_of = |plan: &Plan| {
+        plan.pairs.len() * (effort.calibration + effort.runs) + plan.cheats.len() * effort.runs
+    };
+    bar.set_length(plans.iter().map(runs_of).sum::<usize>() as u64);
+    let run = |plan: &Plan| {
+        let progress = |what: &str, runs: usize| {
+            bar.set_message(format!("{}: {what}", plan.name));
+            bar.inc(runs as u64);
+        };
+        let Plan {
+            name,
+            pairs,
+            family,
+            cheats,
+        } = plan;
+        profile::run(name, pairs, family, cheats, &cases, effort, &progress)
+    };
+    plans.iter().map(run).collect()
+}
+
+fn main() -> Result<()> {
+    let Some(options) = Options::parse(std::env::args().skip(1))? else {
+        println!("{USAGE}");
+        return Ok(());
+    };
+    // A wrong name is an error before anything is measured.
+    options.cheats()?;
+    let start = Instant::now();
+    let bar = ProgressBar::new(0);
+    let style = "{elapsed_precise} [{wide_bar}] {pos}/{len} {msg}";
+    bar.set_style(ProgressStyle::with_template(style)?.progress_chars("=> "));
     let effort = Effort {
         runs: options.runs,
         calibration: (options.runs / 4).max(16),
     };
-    let plans = plans(&models, &cheats)?;
-    let all: usize = plans
-        .iter()
-        .map(|plan| {
-            plan.pairs.len() * (effort.calibration + effort.runs) + plan.cheats.len() * effort.runs
-        })
-        .sum();
-    bar.set_length(all as u64);
-    let profiles = plans
-        .iter()
-        .map(|plan| {
-            let progress = |what: &str, runs: usize| {
-                bar.set_message(format!("{}: {what}", plan.name));
-                bar.inc(runs as u64);
-            };
-            let (pairs, family) = (&plan.pairs, &plan.family);
-            profile::run(
-                plan.name,
-                pairs,
-                family,
-                &plan.cheats,
-                &cases,
-                &effort,
-                &progress,
-            )
-        })
-        .collect::<Result<Vec<_>>>()?;
+    // The cost first: nothing else of this program runs meanwhile.
+    let costs = match options.cost {
+        true => costs(&options, &bar)?,
+        false => Vec::new(),
+    };
+    let profiles = match options.matrix {
+        true => matrix(&options, &effort, &bar)?,
+        false => Vec::new(),
+    };
     bar.finish_and_clear();
 
     let report = Report {

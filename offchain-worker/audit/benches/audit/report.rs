@@ -38,12 +38,14 @@ impl Report {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         let Effort { runs, calibration } = self.effort;
-        writeln!(
-            out,
-            "{runs} runs of {} output tokens of each cheat and of each honest pair, {calibration} more of each pair for \
-             the thresholds; seed {}; {:.0} s.\n",
-            self.tokens, self.seed, self.seconds
-        )?;
+        if !self.profiles.is_empty() {
+            writeln!(
+                out,
+                "{runs} runs of {} output tokens of each cheat and of each honest pair, {calibration} more of each pair for \
+                 the thresholds; seed {}; {:.0} s.\n",
+                self.tokens, self.seed, self.seconds
+            )?;
+        }
         for profile in &self.profiles {
             writeln!(out, "### Profile {}\n", profile.name)?;
             detection(out, profile)?;
