@@ -13,13 +13,14 @@ use chasqui_primitives::{
 use parity_scale_codec::Encode;
 use proptest::prelude::*;
 use sp_arithmetic::Perbill;
-use sp_core::{sr25519, Pair, H256};
+use sp_core::{ed25519, Pair, H256};
 use sp_runtime::{AccountId32, MultiSignature};
 
 const GENESIS: H256 = H256([1; 32]);
 
-fn client() -> sr25519::Pair {
-    sr25519::Pair::from_seed(&[2; 32])
+/// Signs the same way every time, as sr25519 does not.
+fn client() -> ed25519::Pair {
+    ed25519::Pair::from_seed(&[2; 32])
 }
 
 fn operator() -> AccountId32 {
