@@ -7,6 +7,7 @@ use chasqui_primitives::{
     draw::MAX_CANDIDATES,
     sampling::Sampling,
     session::{
+        sample::{OpenedLeaf, Opening, MOST_PLANCKS},
         tree::{self, Claim, Leaf},
         Receipt, Request, SessionId, Settlement, ShrinkConsent, SignedReceipt, SignedRequest,
     },
@@ -22,6 +23,7 @@ use frame_support::{
     BoundedVec,
 };
 use frame_system::RawOrigin;
+use parity_scale_codec::Encode;
 use sp_core::{crypto::KeyTypeId, sr25519, H256};
 use sp_runtime::{traits::IdentifyAccount, MultiSignature, MultiSigner, Saturating};
 
@@ -501,6 +503,59 @@ mod benchmarks {
             Decided::<T>::remove(0);
         }
         assert!(!AllTakings::<T>::contains_key(id));
+    }
+
+    /// An opening of `l` leaves of one settlement each, which have no siblings: what a sibling costs more is less than
+    /// what the length of an opening is priced at.
+    #[benchmark]
+    fn check_opening(l: Linear<1, MOST_PLANCKS>) {
+        let by = actors::<T>(1);
+        let (id, _) = by.takings_in_audit();
+        let genesis = Pallet::<T>::genesis_hash();
+        let request = by.request(
+            ClientSessions::<T>::iter_key_prefix(&by.client)
+                .next()
+                .expect("one"),
+            1,
+            1,
+        );
+        let receipt = by.receipt(&request, SEED).receipt;
+        let claim = tree::claim(&[Leaf {
+            seq: 1,
+            request: request.hash(&genesis),
+            receipt: receipt.signing_hash(&genesis),
+            price: 1,
+        }])
+        .expect("one leaf");
+        let record = Settlements::<T>::get(id, 0).expect("settled");
+        for index in 0..l {
+            let before = index.into();
+            let record = SettlementRecord {
+                claim,
+                before,
+                ..record.clone()
+            };
+            Settlements::<T>::insert(id, index, record);
+        }
+        AllTakings::<T>::mutate(id, |takings| {
+            if let Some(takings) = takings {
+                takings.total = l.into();
+                takings.settlements = l;
+            }
+        });
+        let leaves: Vec<_> = (0..l)
+            .map(|index| OpenedLeaf::new(index, &request, &receipt, BoundedVec::new()))
+            .collect();
+        let opening = Opening {
+            leaves: leaves.try_into().expect("within the bound"),
+        }
+        .encode();
+        let matches;
+        #[block]
+        {
+            matches = Pallet::<T>::opening_matches(&Subject::SessionTakings(id), &opening);
+        }
+        assert!(matches);
     }
 
     #[benchmark]

@@ -12,13 +12,16 @@ use alloc::vec::Vec;
 use chasqui_primitives::{
     audit::{Decision, Subject},
     hash,
-    session::sample::Opening,
+    session::sample::{Opening, MOST_PLANCKS},
     trace::{decode_trace, trace_root, TRACE_LEAF_BYTES},
     traits::{CaseSubjects, Ledger},
     CaseId,
 };
 use frame_support::weights::Weight;
 use parity_scale_codec::DecodeAll;
+
+/// An opened leaf without stop ids or siblings has at least so many bytes.
+const LEAST_LEAF_BYTES: u32 = 256;
 
 impl<T: Config> Pallet<T> {
     /// Whether `opening` shows the answers under all plancks that were drawn.
@@ -104,5 +107,11 @@ impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
             Subject::SessionReceipt(id) => Self::opens_receipt(id, opening),
             Subject::Job(_) => false,
         }
+    }
+
+    fn opening_weight(bytes: u32) -> Weight {
+        // A leaf has more bytes than this, whatever is in it.
+        let leaves = bytes.div_ceil(LEAST_LEAF_BYTES).min(MOST_PLANCKS);
+        T::WeightInfo::check_opening(leaves)
     }
 }

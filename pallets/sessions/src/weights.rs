@@ -33,6 +33,7 @@ pub trait WeightInfo {
     fn open_case() -> Weight;
     fn open_no_case() -> Weight;
     fn clear_settlement() -> Weight;
+    fn check_opening(l: u32) -> Weight;
     fn close_valid(a: u32) -> Weight;
     fn close_hard(a: u32) -> Weight;
 }
@@ -153,6 +154,13 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
         Weight::from_parts(170000_000, 6500)
             .saturating_add(T::DbWeight::get().reads(8))
             .saturating_add(T::DbWeight::get().writes(7))
+    }
+    /// `l` from 1 to 64.
+    fn check_opening(l: u32) -> Weight {
+        Weight::from_parts(60_000_000, 3600)
+            .saturating_add(Weight::from_parts(60_000_000, 2700).saturating_mul(l.into()))
+            .saturating_add(T::DbWeight::get().reads(1))
+            .saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(l.into())))
     }
     /// `a` from 1 to 128.
     fn close_valid(a: u32) -> Weight {
@@ -288,6 +296,13 @@ impl WeightInfo for () {
         Weight::from_parts(170000_000, 6500)
             .saturating_add(ParityDbWeight::get().reads(8))
             .saturating_add(ParityDbWeight::get().writes(7))
+    }
+    /// `l` from 1 to 64.
+    fn check_opening(l: u32) -> Weight {
+        Weight::from_parts(60_000_000, 3600)
+            .saturating_add(Weight::from_parts(60_000_000, 2700).saturating_mul(l.into()))
+            .saturating_add(ParityDbWeight::get().reads(1))
+            .saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(l.into())))
     }
     /// `a` from 1 to 128.
     fn close_valid(a: u32) -> Weight {

@@ -13,7 +13,7 @@ mod slices;
 mod takings;
 mod try_state;
 
-use crate::{mock::*, *};
+use crate::{mock::*, pallet::Sessions, *};
 use chasqui_primitives::{
     audit::{Decision, HardReason, Subject},
     hash,
@@ -25,7 +25,7 @@ use chasqui_primitives::{
         Receipt, Request, SessionId, Settlement, ShrinkConsent, SignedReceipt, SignedRequest,
     },
     trace::{encode_trace, trace_root, TraceLeaf, FINGERPRINT_DIMS},
-    traits::{AuditRecord, CaseSubjects, Epochs, Offence},
+    traits::{CaseSubjects, Epochs, Offence},
     Balance, CaseId, CheckpointRoot, FinishReason,
 };
 use frame_support::traits::fungible::{InspectHold, Mutate};
