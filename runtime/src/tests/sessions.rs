@@ -134,6 +134,26 @@ fn case_of(takings: u64) -> u64 {
     })
 }
 
+/// Panel and electorate agree that it is false.
+fn find_false(case: u64) {
+    let verdict = Verdict::Hard(HardReason::Margin);
+    judge(case, Stage::One, verdict);
+    await_some(20, || {
+        pallet_audits::Duties::<Runtime>::iter()
+            .any(|(_, of, stage)| of == case && stage == Stage::Two)
+            .then_some(())
+    });
+    judge(case, Stage::Two, verdict);
+}
+
+/// Waits for a phase of a case.
+fn await_phase(case: u64, wanted: fn(&pallet_audits::Phase<u32>) -> bool) {
+    await_some(40, || {
+        let case = pallet_audits::Cases::<Runtime>::get(case)?;
+        wanted(&case.phase).then_some(())
+    });
+}
+
 #[test]
 fn honest_sessions_are_paid_like_audited_jobs() {
     chain(11).execute_with(|| {
@@ -183,9 +203,7 @@ fn false_answers_go_back_to_the_client_and_cost_the_operator() {
         let bond = held(pallet_operators::HoldReason::Bond, &operator);
         // WHEN panel and electorate find a false answer
         let case = case_of(0);
-        let verdict = Verdict::Hard(HardReason::Margin);
-        judge(case, Stage::One, verdict);
-        judge(case, Stage::Two, verdict);
+        find_false(case);
         next_block();
         // THEN the client has everything back, and the operator is slashed
         assert_eq!((wealth(&client), pot()), (before, 0));
@@ -206,6 +224,9 @@ fn an_operator_that_is_said_to_withhold_opens_its_leaves_on_chain() {
         let leaves = serve(&client, id, 4);
         let case = case_of(0);
         judge(case, Stage::One, Verdict::Withheld);
+        await_phase(case, |phase| {
+            matches!(phase, pallet_audits::Phase::Opening { .. })
+        });
         // WHEN the operator posts all its leaves, which cover whatever was drawn
         let opening = Opening {
             leaves: BoundedVec::truncate_from(leaves),
@@ -217,7 +238,9 @@ fn an_operator_that_is_said_to_withhold_opens_its_leaves_on_chain() {
         assert!(send(&person(0), call(vec![0])).is_err());
         send(&person(0), call(opening.encode())).unwrap();
         // THEN the auditors judge anew
-        next_block();
+        await_phase(case, |phase| {
+            matches!(phase, pallet_audits::Phase::Commit { .. })
+        });
         judge(case, Stage::One, Verdict::Valid);
         assert_eq!(pot(), 0);
         check_state();
@@ -250,9 +273,7 @@ fn a_report_is_judged_about_one_answer() {
             }
         });
         // WHEN it is false
-        let verdict = Verdict::Hard(HardReason::Margin);
-        judge(case, Stage::One, verdict);
-        judge(case, Stage::Two, verdict);
+        find_false(case);
         // THEN the client has its part of the slash, and the reserve the most of it
         assert!(wealth(&client) > before.0 && wealth(&reserve) > before.1);
         check_state();
