@@ -43,7 +43,7 @@
 //!   to its client, a bounded number a block, and `Hard` slashes and forfeits as for a job.
 //! - **A report** is a client's claim that one answer is false, with the receipt as evidence and a
 //!   deposit: a case of its own. Wrong, the deposit is shared out like a fee; right, the client has
-//!   its price back and its part of the slash.
+//!   its price back and its part of the slash; undecided, only its deposit.
 //! - **Fraud proofs** need no auditors. Two receipts for one request slash the operator and end its
 //!   channel. Two requests for one place are the client's: the channel ends, what was served can be
 //!   settled for a close window, by either request.

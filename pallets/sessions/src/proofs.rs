@@ -212,7 +212,11 @@ impl<T: Config> Pallet<T> {
             Self::pay_wrong_report(id, &report, majority);
         } else {
             Self::release(HoldReason::Report, &report.client, report.deposit);
-            returned = Self::return_price(&report);
+            // Whoever reports has to convince: else a client could keep the prompt from the auditors, and have its money
+            // back because nobody can tell.
+            if decision != Decision::Undecided {
+                returned = Self::return_price(&report);
+            }
             let hard = matches!(decision, Decision::Hard(_));
             // What was paid already comes out of the bond, what was not settled is never paid.
             let paid = hard

@@ -19,7 +19,7 @@ use chasqui_primitives::session::{
     rules::shrank_lawfully,
     Seq,
 };
-use frame_support::StorageNoopGuard;
+use frame_support::{weights::Weight, StorageNoopGuard};
 use ops::{op, Op};
 use proptest::{
     prelude::*,
@@ -421,6 +421,7 @@ impl World {
                 }
             }
             Op::Electorate(missing) => NoElectorate::put(missing),
+            Op::Room(room) => ServiceWeight::set(service_weight(room)),
             Op::Blocks(count) => {
                 for _ in 0..count {
                     next_block();
@@ -470,6 +471,13 @@ fn slices() -> BTreeMap<(SessionId, AccountId), ChannelOf<Test>> {
         .collect()
 }
 
+fn service_weight(room: bool) -> Weight {
+    match room {
+        true => Weight::from_parts(1 << 40, 1 << 30),
+        false => Weight::zero(),
+    }
+}
+
 /// Everything that is anywhere.
 fn issuance() -> Balance {
     Balances::total_issuance()
@@ -508,6 +516,7 @@ fn run(honest_client: bool, ops: Vec<Op>) -> BTreeSet<String> {
         }
         // Left alone, everything ends.
         NoElectorate::put(false);
+        ServiceWeight::set(service_weight(true));
         for id in ids() {
             let _ = dispatch(Call::close { session: id }, &alice());
         }

@@ -31,6 +31,8 @@ pub enum Op {
     Close(usize, bool),
     Expire(usize),
     Electorate(bool),
+    /// Whether blocks have room for what happens by itself.
+    Room(bool),
     Blocks(u64),
 }
 
@@ -59,6 +61,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (s(), any::<bool>()).prop_map(|(s, b)| Op::Close(s, b)),
         1 => s().prop_map(Op::Expire),
         1 => prop_oneof![1 => Just(true), 3 => Just(false)].prop_map(Op::Electorate),
+        1 => prop_oneof![1 => Just(false), 3 => Just(true)].prop_map(Op::Room),
         8 => (1..8u64).prop_map(Op::Blocks),
     ]
 }
