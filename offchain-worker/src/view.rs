@@ -193,10 +193,11 @@ pub async fn hot_key(head: &Head, operator: &AccountId32) -> Result<Option<Accou
     Ok(record.map(|record| record.hot_key))
 }
 
-/// The job that a case is about.
-pub fn subject_job(subject: &Subject) -> JobId {
+/// The job that a case is about, if it is about one.
+pub fn subject_job(subject: &Subject) -> Option<JobId> {
     match subject {
-        Subject::Job(job) => *job,
+        Subject::Job(job) => Some(*job),
+        Subject::SessionTakings(_) | Subject::SessionReceipt(_) => None,
     }
 }
 

@@ -127,6 +127,12 @@ pub enum Decision {
 pub enum Subject {
     #[codec(index = 0)]
     Job(crate::JobId),
+    /// All that an operator settled for one checkpoint in one epoch.
+    #[codec(index = 1)]
+    SessionTakings(u64),
+    /// One answer of a session, reported by its client.
+    #[codec(index = 2)]
+    SessionReceipt(u64),
 }
 
 /// Which round of a case a commitment belongs to.

@@ -15,6 +15,14 @@ pub mod tag {
     pub const DRAW_AUDIT: &[u8] = b"chasqui/draw/audit/1";
     pub const DRAW_PANEL: &[u8] = b"chasqui/draw/panel/1";
     pub const PROJECTION: &[u8] = b"chasqui/projection/1";
+    pub const SESSION_ID: &[u8] = b"chasqui/session/id/1";
+    pub const SESSION_REQUEST: &[u8] = b"chasqui/session/request/1";
+    pub const SESSION_SIGNED_REQUEST: &[u8] = b"chasqui/session/signed-request/1";
+    pub const SESSION_RECEIPT: &[u8] = b"chasqui/session/receipt/1";
+    pub const SESSION_SETTLEMENT: &[u8] = b"chasqui/session/settlement/1";
+    pub const SESSION_SHRINK: &[u8] = b"chasqui/session/shrink/1";
+    pub const DRAW_COMMITTEE: &[u8] = b"chasqui/draw/committee/1";
+    pub const DRAW_PLANCKS: &[u8] = b"chasqui/draw/plancks/1";
 }
 
 /// `blake2_256((tag, genesis, payload))`, the one way anything of the protocol is hashed.

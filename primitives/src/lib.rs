@@ -13,6 +13,7 @@
 //! | [`draw`] | weighted draws, audit probability |
 //! | [`window`] | rolling windows and the one-sided binomial test |
 //! | [`audit`] | verdicts, statistics, thresholds, how a case is decided |
+//! | [`session`] | many requests on one deposit: what both sides sign, settlement trees, a channel's rules |
 //! | [`money`] | prices, fee splits, slash splits |
 //! | [`traits`] | what a pallet may ask of another |
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -27,6 +28,7 @@ pub mod merkle;
 pub mod money;
 pub mod receipt;
 pub mod sampling;
+pub mod session;
 pub mod trace;
 pub mod traits;
 pub mod types;

@@ -37,6 +37,7 @@ frame_benchmarking::define_benchmarks!(
     [pallet_operators, Operators]
     [pallet_proxy, Proxy]
     [pallet_rewards, Rewards]
+    [pallet_sessions, Sessions]
     [pallet_sudo, Sudo]
     [pallet_timestamp, Timestamp]
     [pallet_transaction_payment, TransactionPayment]
@@ -243,6 +244,36 @@ impl pallet_jobs::BenchmarkHelper<AccountId> for Helper {
         for _ in 0..MISSED_BEFORE {
             Operators::record_duty(operator, false);
         }
+    }
+}
+
+impl pallet_sessions::BenchmarkHelper<AccountId> for Helper {
+    fn served_checkpoint(count: u32, hot_key: &AccountId) -> (CheckpointRoot, Vec<AccountId>) {
+        let root = Self::accepted_checkpoint();
+        let validators = (0..VALIDATORS).map(Self::numbered_validator);
+        for who in validators {
+            Self::serve(&who, root);
+        }
+        let all: Vec<AccountId> = (0..count).map(|n| account("compute", n, 0)).collect();
+        for (n, who) in all.iter().enumerate() {
+            let key = if n == 0 { hot_key } else { who };
+            Self::operator(who, key.clone(), COMPUTE);
+            Self::serve(who, root);
+        }
+        Self::freeze_weights();
+        (root, all)
+    }
+
+    fn auditors(count: u32) -> Vec<AccountId> {
+        <Self as pallet_jobs::BenchmarkHelper<AccountId>>::auditors(count)
+    }
+
+    fn burden(operator: &AccountId) {
+        <Self as pallet_jobs::BenchmarkHelper<AccountId>>::burden(operator)
+    }
+
+    fn next_epoch() {
+        Self::freeze_weights();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     constants::{consensus::DEV_PARA_ID, money::*},
     AccountId, AuditsConfig, Balance, BalancesConfig, CheckpointsConfig, CollatorSelectionConfig,
     JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig, RandomnessConfig,
-    RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig,
+    RuntimeGenesisConfig, SessionConfig, SessionKeys, SessionsConfig, SudoConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -101,6 +101,14 @@ fn without_relay_chain() -> Value {
                 acknowledge_blocks: 15,
                 compute_base_blocks: 30,
                 dispute_blocks: 10,
+                ..Default::default()
+            },
+        },
+        sessions: SessionsConfig {
+            params: pallet_sessions::Params {
+                // Two epochs, and half an hour of blocks every second.
+                close_blocks: 20,
+                expiry_blocks: 1_800,
                 ..Default::default()
             },
         },

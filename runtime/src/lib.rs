@@ -170,6 +170,8 @@ mod runtime {
     pub type Audits = pallet_audits;
     #[runtime::pallet_index(54)]
     pub type Rewards = pallet_rewards;
+    #[runtime::pallet_index(55)]
+    pub type Sessions = pallet_sessions;
 }
 
 cumulus_pallet_parachain_system::register_validate_block! {

@@ -28,7 +28,9 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u
         return Ok(());
     };
     let panel = case.projection_seed;
-    let Subject::Job(job_id) = case.subject.0;
+    let Subject::Job(job_id) = case.subject.0 else {
+        bail!("case {id} is about a session, which this worker does not judge yet");
+    };
     let (job, commitment) = match (
         view::job(&head, job_id).await?,
         view::commitment(&head, job_id).await?,

@@ -333,7 +333,11 @@ pub mod pallet {
         /// Posts the trace that the operator committed to, when auditors claim that it withholds
         /// it. Kept on chain until the case closes.
         #[pallet::call_index(2)]
-        #[pallet::weight((T::WeightInfo::post_opening(opening.len() as u32), DispatchClass::Operational))]
+        #[pallet::weight((
+            T::WeightInfo::post_opening(opening.len() as u32)
+                .saturating_add(T::Subjects::opening_weight(opening.len() as u32)),
+            DispatchClass::Operational,
+        ))]
         pub fn post_opening(
             origin: OriginFor<T>,
             case: CaseId,

@@ -84,7 +84,10 @@ impl<T: Config> OnOperatorLeft<T::AccountId> for Pallet<T> {
 
 impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
     fn on_closed(subject: &Subject, case: CaseId, decision: Decision, majority: &[T::AccountId]) {
-        let Subject::Job(id) = *subject;
+        let Subject::Job(id) = *subject else {
+            log::error!(target: LOG_TARGET, "case {case} about {subject:?} came to jobs");
+            return;
+        };
         let Some(job) = Jobs::<T>::get(id) else {
             log::error!(target: LOG_TARGET, "case {case} about job {id}, which is not live");
             return;
@@ -128,7 +131,9 @@ impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
     }
 
     fn opening_matches(subject: &Subject, opening: &[u8]) -> bool {
-        let Subject::Job(id) = *subject;
+        let Subject::Job(id) = *subject else {
+            return false;
+        };
         let Some(commitment) = Commitments::<T>::get(id) else {
             return false;
         };

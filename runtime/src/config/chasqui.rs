@@ -4,7 +4,12 @@ use super::system::RuntimeBlockWeights;
 use crate::{
     constants::{money::DOT, time::DAYS},
     Audits, Balance, Balances, Checkpoints, Jobs, Operators, Randomness, Rewards, Runtime,
-    RuntimeHoldReason,
+    RuntimeHoldReason, Sessions,
+};
+use chasqui_primitives::{
+    audit::{Decision, Subject},
+    traits::CaseSubjects,
+    CaseId,
 };
 use frame_support::{parameter_types, traits::ConstU32, weights::Weight, PalletId};
 use frame_system::EnsureRoot;
@@ -13,6 +18,8 @@ use sp_runtime::{traits::AccountIdConversion, Perbill};
 
 /// Where settled fees wait to be claimed.
 pub const REWARDS_POT: PalletId = PalletId(*b"ch/rewrd");
+/// Where settled money of sessions waits for its case.
+pub const SESSIONS_POT: PalletId = PalletId(*b"ch/sessn");
 /// The training fund's money.
 pub const TRAINING_FUND: PalletId = PalletId(*b"ch/trfnd");
 /// The reserve's money.
@@ -20,6 +27,7 @@ pub const RESERVE: PalletId = PalletId(*b"ch/resrv");
 
 parameter_types! {
     pub const RewardsPot: PalletId = REWARDS_POT;
+    pub const SessionsPot: PalletId = SESSIONS_POT;
     pub TrainingFundAccount: AccountId = TRAINING_FUND.into_account_truncating();
     pub ReserveAccount: AccountId = RESERVE.into_account_truncating();
     /// Five years: until then nobody changes the training fund's share.
@@ -29,6 +37,9 @@ parameter_types! {
     pub const ProposalDeposit: Balance = 10 * DOT;
     /// A fifth of a block is for draws and deadlines of jobs.
     pub JobServiceWeight: Weight = Perbill::from_percent(20) * RuntimeBlockWeights::get().max_block;
+    /// As much is for windows, draws and refunds of sessions.
+    pub SessionServiceWeight: Weight =
+        Perbill::from_percent(20) * RuntimeBlockWeights::get().max_block;
 }
 
 impl pallet_operators::Config for Runtime {
@@ -78,11 +89,60 @@ impl pallet_jobs::Config for Runtime {
     type BenchmarkHelper = crate::benchmarks::Helper;
 }
 
+impl pallet_sessions::Config for Runtime {
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type NativeBalance = Balances;
+    type Operators = Operators;
+    type Checkpoints = Checkpoints;
+    type Ledger = Rewards;
+    type Cases = Audits;
+    type Randomness = Randomness;
+    type Epochs = Operators;
+    type Reserve = ReserveAccount;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type PalletId = SessionsPot;
+    type ServiceWeight = SessionServiceWeight;
+    type WeightInfo = pallet_sessions::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = crate::benchmarks::Helper;
+}
+
+/// Who is told how a case ended: whoever its subject belongs to.
+pub struct Judged;
+
+impl CaseSubjects<AccountId> for Judged {
+    fn on_closed(subject: &Subject, case: CaseId, decision: Decision, majority: &[AccountId]) {
+        match subject {
+            Subject::Job(_) => Jobs::on_closed(subject, case, decision, majority),
+            Subject::SessionTakings(_) | Subject::SessionReceipt(_) => {
+                Sessions::on_closed(subject, case, decision, majority)
+            }
+        }
+    }
+
+    fn close_weight(decision: &Decision, majority: u32) -> Weight {
+        Jobs::close_weight(decision, majority).max(Sessions::close_weight(decision, majority))
+    }
+
+    fn opening_matches(subject: &Subject, opening: &[u8]) -> bool {
+        match subject {
+            Subject::Job(_) => Jobs::opening_matches(subject, opening),
+            Subject::SessionTakings(_) | Subject::SessionReceipt(_) => {
+                Sessions::opening_matches(subject, opening)
+            }
+        }
+    }
+
+    fn opening_weight(bytes: u32) -> Weight {
+        Jobs::opening_weight(bytes).max(Sessions::opening_weight(bytes))
+    }
+}
+
 impl pallet_audits::Config for Runtime {
     type Operators = Operators;
     type Ledger = Rewards;
     type Randomness = Randomness;
-    type Subjects = Jobs;
+    type Subjects = Judged;
     type AdminOrigin = EnsureRoot<AccountId>;
     type MaxSeats = ConstU32<8>;
     type MaxElectorate = ConstU32<512>;

@@ -9,6 +9,6 @@ mod money;
 mod system;
 
 pub use accounts::ProxyType;
-pub use chasqui::{RESERVE, REWARDS_POT, TRAINING_FUND};
+pub use chasqui::{RESERVE, REWARDS_POT, SESSIONS_POT, TRAINING_FUND};
 pub use consensus::{SESSION_LENGTH, STAKING_POT};
 pub use system::{RuntimeBlockLength, RuntimeBlockWeights};

@@ -74,6 +74,11 @@ fn audits_benchmarks_run() {
 }
 
 #[test]
+fn sessions_benchmarks_run() {
+    run_all("pallet_sessions");
+}
+
+#[test]
 fn rewards_benchmarks_run() {
     run_all("pallet_rewards");
 }

@@ -7,7 +7,7 @@ use super::genesis_of;
 use crate::{
     genesis, randomness, AccountId, Audits, Balance, Balances, Checkpoints, Jobs, Operators,
     Randomness, Rewards, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason, RuntimeOrigin,
-    System,
+    Sessions, System,
 };
 use chasqui_primitives::{
     audit::{
@@ -70,7 +70,7 @@ pub fn hot_key(n: u8) -> AccountId {
 }
 
 /// The signature over `message` that belongs to `key`, if somebody has it.
-fn sign(key: &AccountId, message: &[u8]) -> MultiSignature {
+pub fn sign(key: &AccountId, message: &[u8]) -> MultiSignature {
     let pair = KEYS
         .iter()
         .flat_map(|keys| [&keys.account, &keys.hot])
@@ -114,6 +114,7 @@ pub fn next_block() {
     Jobs::on_initialize(now);
     Audits::on_initialize(now);
     Rewards::on_initialize(now);
+    Sessions::on_initialize(now);
     // The inherent.
     LastRelayChainBlockNumber::<Runtime>::put(relay);
     let seed = sp_io::storage::get(SEED_KEY).unwrap();
@@ -461,6 +462,7 @@ pub fn check_state() {
         Jobs::do_try_state().unwrap();
         Audits::do_try_state().unwrap();
         Rewards::do_try_state().unwrap();
+        Sessions::do_try_state().unwrap();
         <Balances as Hooks<_>>::try_state(System::block_number()).unwrap();
     }
     // Money on accounts is all the money there is.

@@ -33,7 +33,9 @@ impl Traffic {
             .filter(|(_, case)| matches!(case.phase, pallet_audits::Phase::Opening { .. }))
             .collect();
         if let (Some((id, case)), true) = (self.dice.pick(&opening), self.dice.chance(30)) {
-            let chasqui_primitives::audit::Subject::Job(job) = case.subject;
+            let chasqui_primitives::audit::Subject::Job(job) = case.subject else {
+                unreachable!("this traffic has no sessions");
+            };
             let mut opening = encode_trace(&trace_of(
                 self.answers.get(&job).map_or(&[][..], |ids| &ids[..]),
             ));

@@ -1,0 +1,233 @@
+//! What both sides keep of a channel, so that whoever follows its book loses at most what is in flight.
+//!
+//! The client never signs a cap beyond what it has receipts for and the `max_price` of what it still waits for. The
+//! executor never begins a request that its slice, as the finalised chain shows it, does not cover.
+
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
+use super::{rules::Channel, Seq, FIRST_SEQ};
+use crate::Balance;
+use alloc::collections::BTreeMap;
+use parity_scale_codec::{Decode, Encode};
+use sp_core::H256;
+
+/// How many requests a client lets wait for their receipt on one channel, unless it says otherwise.
+pub const IN_FLIGHT: u32 = 1;
+
+/// Place and cap of a request that may be signed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slot {
+    pub seq: Seq,
+    pub cap: Balance,
+}
+
+/// The client's side of one channel. It must outlive a crash: its encoding is for the client's own disk.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct ClientBook {
+    next: Seq,
+    receipted: Balance,
+    in_flight: BTreeMap<Seq, Balance>,
+    most_in_flight: u32,
+}
+
+impl Default for ClientBook {
+    fn default() -> Self {
+        Self::new(IN_FLIGHT)
+    }
+}
+
+impl ClientBook {
+    /// A book that lets so many requests wait for their receipt.
+    pub fn new(most_in_flight: u32) -> Self {
+        Self {
+            next: FIRST_SEQ,
+            receipted: 0,
+            in_flight: BTreeMap::new(),
+            most_in_flight,
+        }
+    }
+
+    /// What all receipts together cost.
+    pub fn receipted(&self) -> Balance {
+        self.receipted
+    }
+
+    /// What everything that waits for a receipt can cost at the most.
+    pub fn at_risk(&self) -> Balance {
+        self.in_flight
+            .values()
+            .fold(0, |sum, max_price| sum.saturating_add(*max_price))
+    }
+
+    /// The next request of at most `max_price`, if nothing speaks against it. It must be signed and sent, or sent again,
+    /// and never be signed differently.
+    pub fn next<B: PartialOrd + Copy>(
+        &mut self,
+        channel: &Channel<B>,
+        max_price: Balance,
+    ) -> Option<Slot> {
+        if self.in_flight.len() >= self.most_in_flight as usize {
+            return None;
+        }
+        let cap = self
+            .receipted
+            .checked_add(self.at_risk())?
+            .checked_add(max_price)?;
+        if !channel.may_serve(cap) {
+            return None;
+        }
+        let seq = self.next;
+        self.next = seq.checked_add(1)?;
+        self.in_flight.insert(seq, max_price);
+        Some(Slot { seq, cap })
+    }
+
+    /// Takes a receipt that was checked. `false`: nothing waits for it, or it costs more than was allowed.
+    pub fn receipt(&mut self, seq: Seq, price: Balance) -> bool {
+        let Some(max_price) = self.in_flight.get(&seq) else {
+            return false;
+        };
+        if price > *max_price {
+            return false;
+        }
+        self.in_flight.remove(&seq);
+        self.receipted = self.receipted.saturating_add(price);
+        true
+    }
+}
+
+/// What an executor does with a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Compute it.
+    Serve,
+    /// It was answered before: send the same receipt again.
+    Again,
+    /// Another request of the same place was accepted before: both together stop the channel.
+    Equivocation,
+    /// Do not.
+    Refuse(Reason),
+}
+
+/// Why an executor does not serve a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// Not the next one.
+    OutOfOrder,
+    /// Its cap does not cover what was answered and itself.
+    CapTooLow,
+    /// The finalised slice does not cover its cap.
+    SliceTooSmall,
+    /// The one before is not answered yet.
+    Busy,
+    /// Too late to begin.
+    Expired,
+    /// The channel is stopped.
+    Stopped,
+}
+
+/// What an executor needs to know of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asked {
+    pub seq: Seq,
+    pub hash: H256,
+    pub max_price: Balance,
+    pub cap: Balance,
+    pub valid_until: u32,
+}
+
+/// The executor's side of one channel. Requests are served one after the other. It must outlive a crash: its encoding is
+/// for the executor's own disk, and safe there before a receipt leaves.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+pub struct ExecutorBook {
+    /// Accepted requests that are not settled, each with its cap, and its price once it is answered.
+    accepted: BTreeMap<Seq, (H256, Balance, Option<Balance>)>,
+    last: Seq,
+    /// What all answers ever cost.
+    receipted: Balance,
+    stopped: bool,
+}
+
+impl ExecutorBook {
+    /// What all answers together cost.
+    pub fn receipted(&self) -> Balance {
+        self.receipted
+    }
+
+    /// Whether to serve a request, by the channel as the finalised chain shows it at block `now`.
+    pub fn take<B: PartialOrd + Copy>(
+        &mut self,
+        asked: &Asked,
+        channel: &Channel<B>,
+        now: u32,
+    ) -> Answer {
+        if let Some((hash, _, price)) = self.accepted.get(&asked.seq) {
+            return match (*hash == asked.hash, price) {
+                (false, _) => {
+                    self.stopped = true;
+                    Answer::Equivocation
+                }
+                (true, Some(_)) => Answer::Again,
+                (true, None) => Answer::Refuse(Reason::Busy),
+            };
+        }
+        let reason = if self.stopped || channel.stopped.is_some() {
+            Reason::Stopped
+        } else if self.accepted.values().any(|(_, _, price)| price.is_none()) {
+            Reason::Busy
+        } else if self.last.checked_add(1) != Some(asked.seq) {
+            Reason::OutOfOrder
+        } else if asked.valid_until < now {
+            Reason::Expired
+        } else if self
+            .receipted
+            .checked_add(asked.max_price)
+            .is_none_or(|need| asked.cap < need)
+        {
+            Reason::CapTooLow
+        } else if !channel.may_serve(asked.cap) {
+            Reason::SliceTooSmall
+        } else {
+            self.last = asked.seq;
+            self.accepted
+                .insert(asked.seq, (asked.hash, asked.cap, None));
+            return Answer::Serve;
+        };
+        Answer::Refuse(reason)
+    }
+
+    /// Notes the price of an answer, before its receipt is signed. `false`: nothing of that number waits for one.
+    pub fn answered(&mut self, seq: Seq, price: Balance) -> bool {
+        match self.accepted.get_mut(&seq) {
+            Some((_, _, slot @ None)) => {
+                *slot = Some(price);
+                self.receipted = self.receipted.saturating_add(price);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The answers that are not settled: numbers from first to last, and what they cost together.
+    pub fn unsettled(&self) -> Option<(Seq, Seq, Balance)> {
+        let mut answered = self
+            .accepted
+            .iter()
+            .filter_map(|(seq, (_, _, price))| price.map(|price| (*seq, price)));
+        let (first, price) = answered.next()?;
+        let (last, sum) = answered.fold((first, price), |(_, sum), (seq, price)| {
+            (seq, sum.saturating_add(price))
+        });
+        Some((first, last, sum))
+    }
+
+    /// Forgets what the chain has settled, up to `last`.
+    pub fn settled(&mut self, last: Seq) {
+        self.accepted.retain(|seq, _| *seq > last);
+    }
+}
