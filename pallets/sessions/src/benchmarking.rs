@@ -192,6 +192,7 @@ fn with_channels<T: Config>(id: SessionId, count: u32) {
         let record = ChannelRecord {
             rules: Default::default(),
             signer: who.clone(),
+            former: None,
             settled_in: T::Epochs::current(),
             settlements: 0,
             reported: BoundedVec::new(),

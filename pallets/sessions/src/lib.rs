@@ -43,7 +43,7 @@
 //!   to its client, a bounded number a block, and `Hard` slashes and forfeits as for a job.
 //! - **A report** is a client's claim that one answer is false, with the receipt as evidence and a
 //!   deposit: a case of its own. Wrong, the deposit is shared out like a fee; right, the client has
-//!   its price back and its part of the slash.
+//!   its price back and its part of the slash; undecided, only its deposit.
 //! - **Fraud proofs** need no auditors. Two receipts for one request slash the operator and end its
 //!   channel. Two requests for one place are the client's: the channel ends, what was served can be
 //!   settled for a close window, by either request.
@@ -72,6 +72,8 @@
 extern crate alloc;
 
 mod ending;
+mod errors;
+mod events;
 mod functions;
 mod impls;
 mod proofs;
@@ -93,9 +95,13 @@ pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
 
+use frame_support::pallet_macros::import_section;
+
 /// Target of this pallet's log lines.
 pub(crate) const LOG_TARGET: &str = "runtime::sessions";
 
+#[import_section(events::events)]
+#[import_section(errors::errors)]
 #[frame_support::pallet]
 pub mod pallet {
     use super::*;
@@ -336,198 +342,6 @@ pub mod pallet {
                     .expect("an existential deposit can always be minted at genesis");
             }
         }
-    }
-
-    #[pallet::event]
-    #[pallet::generate_deposit(pub(crate) fn deposit_event)]
-    pub enum Event<T: Config> {
-        /// A session waits for its committee.
-        Opened {
-            session: SessionId,
-            client: T::AccountId,
-            key: T::AccountId,
-            checkpoint: CheckpointRoot,
-            deposit: Balance,
-            due: RelayBlockNumber,
-        },
-        /// The client put more in.
-        ToppedUp { session: SessionId, amount: Balance },
-        /// Another committee will be drawn.
-        RenewalAnnounced {
-            session: SessionId,
-            due: RelayBlockNumber,
-        },
-        /// These operators serve the session from now on; it may be nobody.
-        CommitteeDrawn {
-            session: SessionId,
-            epoch: EpochIndex,
-            committee: BoundedVec<T::AccountId, ConstU32<MAX_COMMITTEE>>,
-        },
-        /// An operator's slice is `slice` now.
-        SliceChanged {
-            session: SessionId,
-            operator: T::AccountId,
-            slice: Balance,
-        },
-        /// An operator's slice will be `to`, or what is settled by then, from block `until` on.
-        ShrinkAnnounced {
-            session: SessionId,
-            operator: T::AccountId,
-            to: Balance,
-            until: BlockNumberFor<T>,
-        },
-        /// Money went from a deposit to an operator's takings.
-        Settled {
-            session: SessionId,
-            operator: T::AccountId,
-            takings: TakingsId,
-            settlement: u32,
-            sum: Balance,
-            first: Seq,
-            last: Seq,
-        },
-        /// One of several settlements was not possible.
-        SettlementFailed {
-            session: SessionId,
-            operator: T::AccountId,
-            error: DispatchError,
-        },
-        /// Nothing more is served on this channel.
-        ChannelStopped {
-            session: SessionId,
-            operator: T::AccountId,
-            reason: Stop,
-        },
-        /// The operator signed two answers to one request.
-        FraudProven {
-            session: SessionId,
-            operator: T::AccountId,
-            seq: Seq,
-            slashed: Balance,
-            forfeited: Balance,
-        },
-        /// A client says that an answer is false; decided by the seed of `due`.
-        Reported {
-            report: ReportId,
-            session: SessionId,
-            operator: T::AccountId,
-            seq: Seq,
-            due: RelayBlockNumber,
-        },
-        /// A case about a report is open.
-        ReportInAudit { report: ReportId, case: CaseId },
-        /// A report ended; `returned` of the answer's price went back to the client out of pending money.
-        ReportClosed {
-            report: ReportId,
-            decision: Decision,
-            returned: Balance,
-        },
-        /// A case about takings is open.
-        TakingsInAudit { takings: TakingsId, case: CaseId },
-        /// Takings were decided: `paid` went to be shared out, or is given back one by one.
-        TakingsClosed {
-            takings: TakingsId,
-            operator: T::AccountId,
-            decision: Decision,
-            paid: Balance,
-            refunded: Balance,
-        },
-        /// A settlement's money went back to its client.
-        SettlementRefunded {
-            takings: TakingsId,
-            settlement: u32,
-            client: T::AccountId,
-            amount: Balance,
-        },
-        /// The session ends at block `until`; `finder` found it abandoned.
-        Closing {
-            session: SessionId,
-            until: BlockNumberFor<T>,
-            finder: Option<T::AccountId>,
-        },
-        /// The session is gone.
-        Closed {
-            session: SessionId,
-            client: T::AccountId,
-            spent: Balance,
-            returned: Balance,
-            forfeited: Balance,
-            bounty: Balance,
-        },
-        /// Other parameters govern sessions from here on.
-        ParamsSet { params: ParamsOf<T> },
-    }
-
-    #[pallet::error]
-    pub enum Error<T> {
-        /// No accepted checkpoint has this name.
-        UnknownCheckpoint,
-        /// Too few independent validators serve the checkpoint for it to take payment.
-        CheckpointTakesNoPayment,
-        /// The deposit is below the least one.
-        DepositTooLow,
-        /// No live session has this name.
-        UnknownSession,
-        /// The operator was never drawn for this session.
-        UnknownChannel,
-        /// The account is not the session's client.
-        NotClient,
-        /// The operator is not in the session's committee.
-        NotInCommittee,
-        /// The session is closing.
-        SessionClosing,
-        /// The session was touched too recently to be abandoned.
-        NotAbandoned,
-        /// The committee was drawn in this epoch.
-        DrawnThisEpoch,
-        /// A draw is announced already.
-        DrawPending,
-        /// A sum exceeds a balance.
-        Overflow,
-        /// More than what no slice holds.
-        NotFree,
-        /// The channel is stopped.
-        ChannelStopped,
-        /// The slice is about to shrink.
-        SliceShrinking,
-        /// The slice is not larger than that.
-        NotSmaller,
-        /// No announced shrink is due.
-        NoShrinkDue,
-        /// The claim has no leaves, or more than there may be.
-        LeafCountOutOfRange,
-        /// The claim does not begin after the last settled request.
-        NotNext,
-        /// The request is not the claim's last, or not for this session's checkpoint.
-        OtherRequest,
-        /// The claim is zero.
-        NothingClaimed,
-        /// The claim exceeds the operator's slice.
-        BeyondSlice,
-        /// The claim exceeds the cap of the last signed request.
-        BeyondCap,
-        /// The channel has as many settlements in this epoch as there may be.
-        TooManySettlements,
-        /// There is nothing in the list.
-        NoEntries,
-        /// The signature is not the session key's over this request.
-        BadClientSignature,
-        /// The signature is not the operator's.
-        BadOperatorSignature,
-        /// The two do not contradict each other.
-        NoContradiction,
-        /// The receipt does not answer this request.
-        ReceiptMismatch,
-        /// The output is longer than what can be opened on chain.
-        OutputTooLong,
-        /// This answer was reported before.
-        AlreadyReported,
-        /// As many answers of this channel were reported as may be.
-        TooManyReports,
-        /// The settlement does not hold this answer.
-        SettlementMismatch,
-        /// A parameter is out of range.
-        InvalidParams,
     }
 
     #[pallet::hooks]

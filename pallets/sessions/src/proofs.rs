@@ -13,7 +13,7 @@ use chasqui_primitives::{
     session::{
         receipts_conflict, requests_conflict, rules::Stop, SessionId, SignedReceipt, SignedRequest,
     },
-    traits::{AuditRecord, Epochs, Ledger, Operators},
+    traits::{Epochs, Ledger, Operators},
 };
 use frame_support::{pallet_prelude::*, traits::fungible::MutateHold};
 
@@ -58,7 +58,7 @@ impl<T: Config> Pallet<T> {
         );
         let genesis = Self::genesis_hash();
         ensure!(
-            first.verify(&genesis, &channel.signer) && second.verify(&genesis, &channel.signer),
+            channel.has_signed(&genesis, &first) && channel.has_signed(&genesis, &second),
             Error::<T>::BadOperatorSignature
         );
         let decision = Decision::Hard(HardReason::OutputHash);
@@ -128,7 +128,7 @@ impl<T: Config> Pallet<T> {
             Error::<T>::BadClientSignature
         );
         ensure!(
-            receipt.verify(&genesis, &channel.signer),
+            channel.has_signed(&genesis, &receipt),
             Error::<T>::BadOperatorSignature
         );
         // Counts and price are for the auditors: a receipt that misstates them is false.
@@ -207,11 +207,16 @@ impl<T: Config> Pallet<T> {
         let operator = &answer.operator;
         let mut returned = 0;
         if decision == Decision::Valid {
+            // Not counted as an audit passed: an operator could have itself reported until soft verdicts are lost among
+            // such.
             Self::pay_wrong_report(id, &report, majority);
-            T::Operators::record_audit(operator, AuditRecord::Valid { units: 0 });
         } else {
             Self::release(HoldReason::Report, &report.client, report.deposit);
-            returned = Self::return_price(&report);
+            // Whoever reports has to convince: else a client could keep the prompt from the auditors, and have its money
+            // back because nobody can tell.
+            if decision != Decision::Undecided {
+                returned = Self::return_price(&report);
+            }
             let hard = matches!(decision, Decision::Hard(_));
             // What was paid already comes out of the bond, what was not settled is never paid.
             let paid = hard

@@ -308,7 +308,10 @@ impl<T: Config> Pallet<T> {
             let rules = &mut channel.rules;
             let changed = match drawn.contains(operator) {
                 true => {
-                    channel.signer = T::Operators::hot_key(operator).unwrap_or(operator.clone());
+                    let key = T::Operators::hot_key(operator).unwrap_or(operator.clone());
+                    if channel.signer != key {
+                        channel.former = Some(core::mem::replace(&mut channel.signer, key));
+                    }
                     rules.readmit(&mut session.deposit, now)
                 }
                 false if session.committee.contains(operator) => {
@@ -323,6 +326,7 @@ impl<T: Config> Pallet<T> {
                 let record = ChannelRecord {
                     rules: Default::default(),
                     signer: T::Operators::hot_key(operator).unwrap_or(operator.clone()),
+                    former: None,
                     settled_in: 0,
                     settlements: 0,
                     reported: BoundedVec::new(),

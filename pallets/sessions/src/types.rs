@@ -22,7 +22,7 @@ use chasqui_primitives::{
 use frame_support::pallet_prelude::*;
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_core::H256;
-use sp_runtime::MultiSignature;
+use sp_runtime::{AccountId32, MultiSignature};
 
 /// A session of this runtime.
 pub type SessionOf<T> = Session<<T as frame_system::Config>::AccountId, BlockNumberFor<T>>;
@@ -121,14 +121,24 @@ pub struct Session<AccountId, BlockNumber> {
 )]
 pub struct ChannelRecord<AccountId, BlockNumber> {
     pub rules: Channel<BlockNumber>,
-    /// The hot key of the operator when it was last drawn: whose receipts count.
+    /// The hot key of the operator when it was last drawn: it signs receipts and settlements.
     pub signer: AccountId,
+    /// The one before it. Its receipts are still evidence: a key that is changed does not take back what it signed.
+    pub former: Option<AccountId>,
     /// The epoch of the last settlement.
     pub settled_in: EpochIndex,
     /// Settlements in that epoch.
     pub settlements: u32,
     /// What the client has reported.
     pub reported: BoundedVec<Seq, ConstU32<MAX_REPORTS>>,
+}
+
+impl<BlockNumber> ChannelRecord<AccountId32, BlockNumber> {
+    /// Whether the operator has signed a receipt, by its key or the one before.
+    pub fn has_signed(&self, genesis: &H256, receipt: &SignedReceipt<AccountId32>) -> bool {
+        let mut keys = core::iter::once(&self.signer).chain(&self.former);
+        keys.any(|key| receipt.verify(genesis, key))
+    }
 }
 
 /// One settlement as it is submitted. Session and operator are those of the request.

@@ -43,115 +43,115 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     fn open() -> Weight {
-        Weight::from_parts(220000_000, 6200)
+        Weight::from_parts(220_000_000, 6200)
             .saturating_add(T::DbWeight::get().reads(13))
             .saturating_add(T::DbWeight::get().writes(9))
     }
     fn top_up() -> Weight {
-        Weight::from_parts(110000_000, 6200)
+        Weight::from_parts(110_000_000, 6200)
             .saturating_add(T::DbWeight::get().reads(4))
             .saturating_add(T::DbWeight::get().writes(3))
     }
     fn renew() -> Weight {
-        Weight::from_parts(70000_000, 3800)
+        Weight::from_parts(70_000_000, 3800)
             .saturating_add(T::DbWeight::get().reads(5))
             .saturating_add(T::DbWeight::get().writes(3))
     }
     fn grow() -> Weight {
-        Weight::from_parts(75000_000, 6500)
+        Weight::from_parts(75_000_000, 6500)
             .saturating_add(T::DbWeight::get().reads(2))
             .saturating_add(T::DbWeight::get().writes(2))
     }
     fn shrink() -> Weight {
-        Weight::from_parts(75000_000, 6500)
+        Weight::from_parts(75_000_000, 6500)
             .saturating_add(T::DbWeight::get().reads(3))
             .saturating_add(T::DbWeight::get().writes(2))
     }
     fn shrink_now() -> Weight {
-        Weight::from_parts(150000_000, 6500)
+        Weight::from_parts(150_000_000, 6500)
             .saturating_add(T::DbWeight::get().reads(3))
             .saturating_add(T::DbWeight::get().writes(2))
     }
     fn apply_shrink() -> Weight {
-        Weight::from_parts(75000_000, 6500)
+        Weight::from_parts(75_000_000, 6500)
             .saturating_add(T::DbWeight::get().reads(2))
             .saturating_add(T::DbWeight::get().writes(2))
     }
     /// `n` from 1 to 64.
     fn settle(n: u32) -> Weight {
-        Weight::from_parts(60000_000, 6200)
-            .saturating_add(Weight::from_parts(480000_000, 9500).saturating_mul(n.into()))
+        Weight::from_parts(60_000_000, 6200)
+            .saturating_add(Weight::from_parts(480_000_000, 9500).saturating_mul(n.into()))
             .saturating_add(T::DbWeight::get().reads(5))
             .saturating_add(T::DbWeight::get().reads((9_u64).saturating_mul(n.into())))
             .saturating_add(T::DbWeight::get().writes(4))
             .saturating_add(T::DbWeight::get().writes((7_u64).saturating_mul(n.into())))
     }
     fn prove_fraud() -> Weight {
-        Weight::from_parts(3300000_000, 221752)
+        Weight::from_parts(3_300_000_000, 221752)
             .saturating_add(T::DbWeight::get().reads(365))
             .saturating_add(T::DbWeight::get().writes(362))
     }
     fn prove_equivocation() -> Weight {
-        Weight::from_parts(230000_000, 6500)
+        Weight::from_parts(230_000_000, 6500)
             .saturating_add(T::DbWeight::get().reads(5))
             .saturating_add(T::DbWeight::get().writes(2))
     }
     fn report() -> Weight {
-        Weight::from_parts(420000_000, 9500)
+        Weight::from_parts(420_000_000, 9500)
             .saturating_add(T::DbWeight::get().reads(12))
             .saturating_add(T::DbWeight::get().writes(9))
     }
     /// `c` from 0 to 16.
     fn close(c: u32) -> Weight {
-        Weight::from_parts(110000_000, 6200)
-            .saturating_add(Weight::from_parts(40000_000, 3200).saturating_mul(c.into()))
+        Weight::from_parts(110_000_000, 6200)
+            .saturating_add(Weight::from_parts(40_000_000, 3200).saturating_mul(c.into()))
             .saturating_add(T::DbWeight::get().reads(5))
             .saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(c.into())))
             .saturating_add(T::DbWeight::get().writes(4))
             .saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(c.into())))
     }
     fn set_params() -> Weight {
-        Weight::from_parts(8000_000, 0).saturating_add(T::DbWeight::get().writes(1))
+        Weight::from_parts(8_000_000, 0).saturating_add(T::DbWeight::get().writes(1))
     }
     fn service_base() -> Weight {
-        Weight::from_parts(30000_000, 3600)
+        Weight::from_parts(30_000_000, 3600)
             .saturating_add(T::DbWeight::get().reads(10))
             .saturating_add(T::DbWeight::get().writes(4))
     }
     /// `c` from 0 to 16.
     fn finish(c: u32) -> Weight {
-        Weight::from_parts(260000_000, 6500)
-            .saturating_add(Weight::from_parts(45000_000, 3200).saturating_mul(c.into()))
+        Weight::from_parts(260_000_000, 6500)
+            .saturating_add(Weight::from_parts(45_000_000, 3200).saturating_mul(c.into()))
             .saturating_add(T::DbWeight::get().reads(8))
             .saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(c.into())))
             .saturating_add(T::DbWeight::get().writes(10))
             .saturating_add(T::DbWeight::get().writes((2_u64).saturating_mul(c.into())))
     }
     fn announce_takings() -> Weight {
-        Weight::from_parts(40000_000, 3600)
+        Weight::from_parts(40_000_000, 3600)
             .saturating_add(T::DbWeight::get().reads(5))
             .saturating_add(T::DbWeight::get().writes(3))
     }
     /// `c` from 1 to 48.
     fn draw_committee(c: u32) -> Weight {
-        Weight::from_parts(700000_000, 96000)
-            .saturating_add(Weight::from_parts(24000_000, 3328).saturating_mul(c.into()))
+        Weight::from_parts(700_000_000, 96000)
+            .saturating_add(Weight::from_parts(24_000_000, 3328).saturating_mul(c.into()))
             .saturating_add(T::DbWeight::get().reads(24))
             .saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(c.into())))
             .saturating_add(T::DbWeight::get().writes(26))
     }
     fn open_case() -> Weight {
-        Weight::from_parts(420000_000, 44496)
+        Weight::from_parts(420_000_000, 44496)
             .saturating_add(T::DbWeight::get().reads(28))
             .saturating_add(T::DbWeight::get().writes(14))
     }
     fn open_no_case() -> Weight {
-        Weight::from_parts(500000_000, 44496)
+        Weight::from_parts(500_000_000, 44496)
             .saturating_add(T::DbWeight::get().reads(30))
             .saturating_add(T::DbWeight::get().writes(16))
     }
     fn clear_settlement() -> Weight {
-        Weight::from_parts(170000_000, 6500)
+        Weight::from_parts(170_000_000, 6500)
             .saturating_add(T::DbWeight::get().reads(8))
             .saturating_add(T::DbWeight::get().writes(7))
     }
@@ -164,8 +164,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     }
     /// `a` from 1 to 128.
     fn close_valid(a: u32) -> Weight {
-        Weight::from_parts(420000_000, 9500)
-            .saturating_add(Weight::from_parts(34000_000, 3328).saturating_mul(a.into()))
+        Weight::from_parts(420_000_000, 9500)
+            .saturating_add(Weight::from_parts(34_000_000, 3328).saturating_mul(a.into()))
             .saturating_add(T::DbWeight::get().reads(26))
             .saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(a.into())))
             .saturating_add(T::DbWeight::get().writes(26))
@@ -173,8 +173,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     }
     /// `a` from 1 to 128.
     fn close_hard(a: u32) -> Weight {
-        Weight::from_parts(4500000_000, 221752)
-            .saturating_add(Weight::from_parts(129000_000, 3328).saturating_mul(a.into()))
+        Weight::from_parts(4_500_000_000, 221752)
+            .saturating_add(Weight::from_parts(129_000_000, 3328).saturating_mul(a.into()))
             .saturating_add(T::DbWeight::get().reads(366))
             .saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(a.into())))
             .saturating_add(T::DbWeight::get().writes(364))
@@ -185,115 +185,115 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// Weights for tests.
 impl WeightInfo for () {
     fn open() -> Weight {
-        Weight::from_parts(220000_000, 6200)
+        Weight::from_parts(220_000_000, 6200)
             .saturating_add(ParityDbWeight::get().reads(13))
             .saturating_add(ParityDbWeight::get().writes(9))
     }
     fn top_up() -> Weight {
-        Weight::from_parts(110000_000, 6200)
+        Weight::from_parts(110_000_000, 6200)
             .saturating_add(ParityDbWeight::get().reads(4))
             .saturating_add(ParityDbWeight::get().writes(3))
     }
     fn renew() -> Weight {
-        Weight::from_parts(70000_000, 3800)
+        Weight::from_parts(70_000_000, 3800)
             .saturating_add(ParityDbWeight::get().reads(5))
             .saturating_add(ParityDbWeight::get().writes(3))
     }
     fn grow() -> Weight {
-        Weight::from_parts(75000_000, 6500)
+        Weight::from_parts(75_000_000, 6500)
             .saturating_add(ParityDbWeight::get().reads(2))
             .saturating_add(ParityDbWeight::get().writes(2))
     }
     fn shrink() -> Weight {
-        Weight::from_parts(75000_000, 6500)
+        Weight::from_parts(75_000_000, 6500)
             .saturating_add(ParityDbWeight::get().reads(3))
             .saturating_add(ParityDbWeight::get().writes(2))
     }
     fn shrink_now() -> Weight {
-        Weight::from_parts(150000_000, 6500)
+        Weight::from_parts(150_000_000, 6500)
             .saturating_add(ParityDbWeight::get().reads(3))
             .saturating_add(ParityDbWeight::get().writes(2))
     }
     fn apply_shrink() -> Weight {
-        Weight::from_parts(75000_000, 6500)
+        Weight::from_parts(75_000_000, 6500)
             .saturating_add(ParityDbWeight::get().reads(2))
             .saturating_add(ParityDbWeight::get().writes(2))
     }
     /// `n` from 1 to 64.
     fn settle(n: u32) -> Weight {
-        Weight::from_parts(60000_000, 6200)
-            .saturating_add(Weight::from_parts(480000_000, 9500).saturating_mul(n.into()))
+        Weight::from_parts(60_000_000, 6200)
+            .saturating_add(Weight::from_parts(480_000_000, 9500).saturating_mul(n.into()))
             .saturating_add(ParityDbWeight::get().reads(5))
             .saturating_add(ParityDbWeight::get().reads((9_u64).saturating_mul(n.into())))
             .saturating_add(ParityDbWeight::get().writes(4))
             .saturating_add(ParityDbWeight::get().writes((7_u64).saturating_mul(n.into())))
     }
     fn prove_fraud() -> Weight {
-        Weight::from_parts(3300000_000, 221752)
+        Weight::from_parts(3_300_000_000, 221752)
             .saturating_add(ParityDbWeight::get().reads(365))
             .saturating_add(ParityDbWeight::get().writes(362))
     }
     fn prove_equivocation() -> Weight {
-        Weight::from_parts(230000_000, 6500)
+        Weight::from_parts(230_000_000, 6500)
             .saturating_add(ParityDbWeight::get().reads(5))
             .saturating_add(ParityDbWeight::get().writes(2))
     }
     fn report() -> Weight {
-        Weight::from_parts(420000_000, 9500)
+        Weight::from_parts(420_000_000, 9500)
             .saturating_add(ParityDbWeight::get().reads(12))
             .saturating_add(ParityDbWeight::get().writes(9))
     }
     /// `c` from 0 to 16.
     fn close(c: u32) -> Weight {
-        Weight::from_parts(110000_000, 6200)
-            .saturating_add(Weight::from_parts(40000_000, 3200).saturating_mul(c.into()))
+        Weight::from_parts(110_000_000, 6200)
+            .saturating_add(Weight::from_parts(40_000_000, 3200).saturating_mul(c.into()))
             .saturating_add(ParityDbWeight::get().reads(5))
             .saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(c.into())))
             .saturating_add(ParityDbWeight::get().writes(4))
             .saturating_add(ParityDbWeight::get().writes((1_u64).saturating_mul(c.into())))
     }
     fn set_params() -> Weight {
-        Weight::from_parts(8000_000, 0).saturating_add(ParityDbWeight::get().writes(1))
+        Weight::from_parts(8_000_000, 0).saturating_add(ParityDbWeight::get().writes(1))
     }
     fn service_base() -> Weight {
-        Weight::from_parts(30000_000, 3600)
+        Weight::from_parts(30_000_000, 3600)
             .saturating_add(ParityDbWeight::get().reads(10))
             .saturating_add(ParityDbWeight::get().writes(4))
     }
     /// `c` from 0 to 16.
     fn finish(c: u32) -> Weight {
-        Weight::from_parts(260000_000, 6500)
-            .saturating_add(Weight::from_parts(45000_000, 3200).saturating_mul(c.into()))
+        Weight::from_parts(260_000_000, 6500)
+            .saturating_add(Weight::from_parts(45_000_000, 3200).saturating_mul(c.into()))
             .saturating_add(ParityDbWeight::get().reads(8))
             .saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(c.into())))
             .saturating_add(ParityDbWeight::get().writes(10))
             .saturating_add(ParityDbWeight::get().writes((2_u64).saturating_mul(c.into())))
     }
     fn announce_takings() -> Weight {
-        Weight::from_parts(40000_000, 3600)
+        Weight::from_parts(40_000_000, 3600)
             .saturating_add(ParityDbWeight::get().reads(5))
             .saturating_add(ParityDbWeight::get().writes(3))
     }
     /// `c` from 1 to 48.
     fn draw_committee(c: u32) -> Weight {
-        Weight::from_parts(700000_000, 96000)
-            .saturating_add(Weight::from_parts(24000_000, 3328).saturating_mul(c.into()))
+        Weight::from_parts(700_000_000, 96000)
+            .saturating_add(Weight::from_parts(24_000_000, 3328).saturating_mul(c.into()))
             .saturating_add(ParityDbWeight::get().reads(24))
             .saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(c.into())))
             .saturating_add(ParityDbWeight::get().writes(26))
     }
     fn open_case() -> Weight {
-        Weight::from_parts(420000_000, 44496)
+        Weight::from_parts(420_000_000, 44496)
             .saturating_add(ParityDbWeight::get().reads(28))
             .saturating_add(ParityDbWeight::get().writes(14))
     }
     fn open_no_case() -> Weight {
-        Weight::from_parts(500000_000, 44496)
+        Weight::from_parts(500_000_000, 44496)
             .saturating_add(ParityDbWeight::get().reads(30))
             .saturating_add(ParityDbWeight::get().writes(16))
     }
     fn clear_settlement() -> Weight {
-        Weight::from_parts(170000_000, 6500)
+        Weight::from_parts(170_000_000, 6500)
             .saturating_add(ParityDbWeight::get().reads(8))
             .saturating_add(ParityDbWeight::get().writes(7))
     }
@@ -306,8 +306,8 @@ impl WeightInfo for () {
     }
     /// `a` from 1 to 128.
     fn close_valid(a: u32) -> Weight {
-        Weight::from_parts(420000_000, 9500)
-            .saturating_add(Weight::from_parts(34000_000, 3328).saturating_mul(a.into()))
+        Weight::from_parts(420_000_000, 9500)
+            .saturating_add(Weight::from_parts(34_000_000, 3328).saturating_mul(a.into()))
             .saturating_add(ParityDbWeight::get().reads(26))
             .saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(a.into())))
             .saturating_add(ParityDbWeight::get().writes(26))
@@ -315,8 +315,8 @@ impl WeightInfo for () {
     }
     /// `a` from 1 to 128.
     fn close_hard(a: u32) -> Weight {
-        Weight::from_parts(4500000_000, 221752)
-            .saturating_add(Weight::from_parts(129000_000, 3328).saturating_mul(a.into()))
+        Weight::from_parts(4_500_000_000, 221752)
+            .saturating_add(Weight::from_parts(129_000_000, 3328).saturating_mul(a.into()))
             .saturating_add(ParityDbWeight::get().reads(366))
             .saturating_add(ParityDbWeight::get().reads((2_u64).saturating_mul(a.into())))
             .saturating_add(ParityDbWeight::get().writes(364))

@@ -13,6 +13,7 @@
 use super::{rules::Channel, Seq, FIRST_SEQ};
 use crate::Balance;
 use alloc::collections::BTreeMap;
+use parity_scale_codec::{Decode, Encode};
 use sp_core::H256;
 
 /// How many requests a client lets wait for their receipt on one channel, unless it says otherwise.
@@ -25,8 +26,8 @@ pub struct Slot {
     pub cap: Balance,
 }
 
-/// The client's side of one channel.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// The client's side of one channel. It must outlive a crash: its encoding is for the client's own disk.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct ClientBook {
     next: Seq,
     receipted: Balance,
@@ -168,15 +169,15 @@ pub struct Asked {
     pub valid_until: u32,
 }
 
-/// The executor's side of one channel. Requests are served one after the other.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// The executor's side of one channel. Requests are served one after the other. It must outlive a crash: its encoding is
+/// for the executor's own disk, and safe there before a receipt leaves.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
 pub struct ExecutorBook {
     /// Accepted requests that are not settled, each with its cap, and its price once it is answered.
     accepted: BTreeMap<Seq, (H256, Balance, Option<Balance>)>,
     last: Seq,
     /// What all answers ever cost.
     receipted: Balance,
-    settled_to: Seq,
     stopped: bool,
 }
 
@@ -292,7 +293,6 @@ impl ExecutorBook {
 
     /// Forgets what the chain has settled, up to `last`.
     pub fn settled(&mut self, last: Seq) {
-        self.settled_to = self.settled_to.max(last);
         self.accepted.retain(|seq, _| *seq > last);
     }
 }

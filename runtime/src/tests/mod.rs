@@ -11,6 +11,7 @@ mod leaving;
 mod money;
 mod presets;
 mod seeds;
+mod session_traffic;
 mod sessions;
 mod traffic;
 mod view_functions;

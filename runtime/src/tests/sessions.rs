@@ -25,17 +25,20 @@ use sp_runtime::{traits::AccountIdConversion, BoundedVec};
 
 type Call = pallet_sessions::Call<Runtime>;
 
-const UNIT_PRICE: Balance = 10_000_019;
-const ANSWER: [u32; 5] = [31, 32, 33, 34, 0];
+/// Divides by nothing that fees are split by.
+pub const UNIT_PRICE: Balance = 10_000_019;
+/// Ends by the checkpoint's end token.
+pub const ANSWER: [u32; 5] = [31, 32, 33, 34, 0];
 /// Of a prompt of ten tokens and [`ANSWER`].
-const PRICE: Balance = (10 + 5 * 4) * UNIT_PRICE;
+pub const PRICE: Balance = (10 + 5 * 4) * UNIT_PRICE;
 const DEPOSIT: Balance = DOT;
 
-fn genesis_hash() -> H256 {
+pub fn genesis_hash() -> H256 {
     Sessions::genesis_hash()
 }
 
-fn pot() -> Balance {
+/// Pending money.
+pub fn pot() -> Balance {
     let pot: AccountId = SESSIONS_POT.into_account_truncating();
     wealth(&pot) - EXISTENTIAL_DEPOSIT
 }
@@ -57,13 +60,13 @@ fn open(client: &AccountId) -> SessionId {
     })
 }
 
-/// The request of a place and the primary's answer to it.
-fn exchange(
+/// The request of a place and the answer of `operator` to it.
+pub fn exchange(
     client: &AccountId,
     id: SessionId,
+    operator: &AccountId,
     seq: u64,
 ) -> (SignedRequest<AccountId>, Receipt<AccountId>) {
-    let operator = Sessions::session(id).unwrap().committee[0].clone();
     let request = Request {
         session: id,
         operator: operator.clone(),
@@ -77,12 +80,12 @@ fn exchange(
         cap: PRICE * Balance::from(seq),
         valid_until: 1_000,
     };
-    let message = request.signing_hash(&genesis_hash());
+    let signed = signed(client, request);
     let receipt = Receipt {
         session: id,
-        operator,
+        operator: operator.clone(),
         seq,
-        request: message,
+        request: signed.request.signing_hash(&genesis_hash()),
         output_hash: hash::output_hash(&genesis_hash(), &ANSWER),
         trace_root: trace_root(&trace_of(&ANSWER)),
         prompt_tokens: PROMPT.len() as u32,
@@ -90,22 +93,42 @@ fn exchange(
         finish: FinishReason::Stop,
         price: PRICE,
     };
-    let signature = sign(client, message.as_bytes());
-    (SignedRequest { request, signature }, receipt)
+    (signed, receipt)
 }
 
-/// The primary serves `count` requests and settles them.
-fn serve(client: &AccountId, id: SessionId, count: u64) -> Vec<OpenedLeaf> {
-    let exchanges: Vec<_> = (1..=count).map(|seq| exchange(client, id, seq)).collect();
-    let leaves: Vec<Leaf> = exchanges
-        .iter()
+/// A request signed by its client.
+pub fn signed(client: &AccountId, request: Request<AccountId>) -> SignedRequest<AccountId> {
+    let message = request.signing_hash(&genesis_hash());
+    let signature = sign(client, message.as_bytes());
+    SignedRequest { request, signature }
+}
+
+/// A receipt signed by the hot key `key`.
+pub fn signed_receipt(key: &AccountId, receipt: Receipt<AccountId>) -> SignedReceipt<AccountId> {
+    let message = receipt.signing_hash(&genesis_hash());
+    let signature = sign(key, message.as_bytes());
+    SignedReceipt { receipt, signature }
+}
+
+/// The leaves of a run of answers.
+pub fn leaves(run: &[(SignedRequest<AccountId>, Receipt<AccountId>)]) -> Vec<Leaf> {
+    run.iter()
         .map(|(request, receipt)| Leaf {
             seq: receipt.seq,
             request: request.hash(&genesis_hash()),
             receipt: receipt.signing_hash(&genesis_hash()),
             price: receipt.price,
         })
+        .collect()
+}
+
+/// The primary serves `count` requests and settles them.
+fn serve(client: &AccountId, id: SessionId, count: u64) -> Vec<OpenedLeaf> {
+    let operator = Sessions::session(id).unwrap().committee[0].clone();
+    let exchanges: Vec<_> = (1..=count)
+        .map(|seq| exchange(client, id, &operator, seq))
         .collect();
+    let leaves = leaves(&exchanges);
     let (last, receipt) = exchanges.last().unwrap();
     let entry = pallet_sessions::Entry {
         request: last.clone(),
@@ -132,6 +155,26 @@ fn case_of(takings: u64) -> u64 {
             _ => None,
         }
     })
+}
+
+/// Panel and electorate agree that it is false.
+fn find_false(case: u64) {
+    let verdict = Verdict::Hard(HardReason::Margin);
+    judge(case, Stage::One, verdict);
+    await_some(20, || {
+        pallet_audits::Duties::<Runtime>::iter()
+            .any(|(_, of, stage)| of == case && stage == Stage::Two)
+            .then_some(())
+    });
+    judge(case, Stage::Two, verdict);
+}
+
+/// Waits for a phase of a case.
+fn await_phase(case: u64, wanted: fn(&pallet_audits::Phase<u32>) -> bool) {
+    await_some(40, || {
+        let case = pallet_audits::Cases::<Runtime>::get(case)?;
+        wanted(&case.phase).then_some(())
+    });
 }
 
 #[test]
@@ -183,9 +226,7 @@ fn false_answers_go_back_to_the_client_and_cost_the_operator() {
         let bond = held(pallet_operators::HoldReason::Bond, &operator);
         // WHEN panel and electorate find a false answer
         let case = case_of(0);
-        let verdict = Verdict::Hard(HardReason::Margin);
-        judge(case, Stage::One, verdict);
-        judge(case, Stage::Two, verdict);
+        find_false(case);
         next_block();
         // THEN the client has everything back, and the operator is slashed
         assert_eq!((wealth(&client), pot()), (before, 0));
@@ -206,6 +247,9 @@ fn an_operator_that_is_said_to_withhold_opens_its_leaves_on_chain() {
         let leaves = serve(&client, id, 4);
         let case = case_of(0);
         judge(case, Stage::One, Verdict::Withheld);
+        await_phase(case, |phase| {
+            matches!(phase, pallet_audits::Phase::Opening { .. })
+        });
         // WHEN the operator posts all its leaves, which cover whatever was drawn
         let opening = Opening {
             leaves: BoundedVec::truncate_from(leaves),
@@ -217,7 +261,9 @@ fn an_operator_that_is_said_to_withhold_opens_its_leaves_on_chain() {
         assert!(send(&person(0), call(vec![0])).is_err());
         send(&person(0), call(opening.encode())).unwrap();
         // THEN the auditors judge anew
-        next_block();
+        await_phase(case, |phase| {
+            matches!(phase, pallet_audits::Phase::Commit { .. })
+        });
         judge(case, Stage::One, Verdict::Valid);
         assert_eq!(pot(), 0);
         check_state();
@@ -231,10 +277,8 @@ fn a_report_is_judged_about_one_answer() {
         network(1, 4, UNIT_PRICE);
         let client = person(8);
         let id = open(&client);
-        let (request, receipt) = exchange(&client, id, 1);
-        let message = receipt.signing_hash(&genesis_hash());
-        let signature = sign(&hot_key(0), message.as_bytes());
-        let receipt = SignedReceipt { receipt, signature };
+        let (request, receipt) = exchange(&client, id, &person(0), 1);
+        let receipt = signed_receipt(&hot_key(0), receipt);
         let reserve: AccountId = RESERVE.into_account_truncating();
         let before = (wealth(&client), wealth(&reserve));
         let call = Call::report {
@@ -250,9 +294,7 @@ fn a_report_is_judged_about_one_answer() {
             }
         });
         // WHEN it is false
-        let verdict = Verdict::Hard(HardReason::Margin);
-        judge(case, Stage::One, verdict);
-        judge(case, Stage::Two, verdict);
+        find_false(case);
         // THEN the client has its part of the slash, and the reserve the most of it
         assert!(wealth(&client) > before.0 && wealth(&reserve) > before.1);
         check_state();

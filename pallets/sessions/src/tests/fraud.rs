@@ -84,6 +84,27 @@ fn what_proves_no_fraud_is_refused() {
 }
 
 #[test]
+fn a_key_that_is_changed_does_not_take_back_what_it_signed() {
+    build_and_execute(|| {
+        // GIVEN two answers to one request, after which their operator changes its key and is drawn again
+        let id = drawn(DEPOSIT);
+        let who = member(id, 0);
+        let [a, b] = contradiction(id, &who);
+        Registry::mutate_exists(&who, |o| o.as_mut().unwrap().hot_key = account(4_321));
+        for n in (0..OPERATORS).filter(|n| !session(id).committee.contains(&operator(*n))) {
+            Registry::mutate_exists(operator(n), |o| o.as_mut().unwrap().weight = 0);
+        }
+        next_epoch();
+        dispatch(Call::renew { session: id }, &alice()).unwrap();
+        run_to_draw();
+        assert_eq!(channel(id, &who).signer, account(4_321));
+        // WHEN they are shown THEN they still prove it false
+        prove_fraud(a, b).unwrap();
+        assert_eq!(Slashes::get().len(), 1);
+    });
+}
+
+#[test]
 fn two_requests_for_one_place_stop_the_channel_but_not_its_pay() {
     build_and_execute(|| {
         // GIVEN a client that signed two requests for the third place, and an operator that served one

@@ -303,13 +303,6 @@ fn registered(operator: &AccountId) -> Registered {
     Registry::get(operator).expect("registered")
 }
 
-/// Whether an event of this pallet satisfies `test`.
-fn has_event(test: impl Fn(&Event<Test>) -> bool) -> bool {
-    System::events()
-        .into_iter()
-        .any(|record| matches!(record.event, RuntimeEvent::Sessions(event) if test(&event)))
-}
-
 fn assert_event(event: Event<Test>) {
     System::assert_has_event(event.into());
 }

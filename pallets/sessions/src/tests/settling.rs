@@ -33,6 +33,18 @@ fn a_settlement_moves_money_into_takings() {
 }
 
 #[test]
+fn a_settlement_is_a_few_hundred_bytes_whatever_it_settles() {
+    build_and_execute(|| {
+        let id = drawn(1_000_000);
+        let who = member(id, 0);
+        for count in [1, 500] {
+            let entry = Run::new(id, &who, &vec![1; count]).entry();
+            assert!(entry.encoded_size() < 500, "{}", entry.encoded_size());
+        }
+    });
+}
+
+#[test]
 fn many_sessions_settle_in_one_call_and_the_good_ones_do() {
     build_and_execute(|| {
         // GIVEN a good settlement of one session, a bad one of another, and one that follows the first
