@@ -169,6 +169,8 @@ pub struct Token {
 }
 
 /// A message of the executor.
+// One at a time is held, for a moment.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub enum Event {
     /// The request is written down: from here on it can cost. The first message of an answer.

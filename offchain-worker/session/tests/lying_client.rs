@@ -401,3 +401,55 @@ async fn hanging_up_pays_what_was_delivered() {
     }
     until("nothing is computed", || running.executor.computing() == 0).await;
 }
+
+// GIVEN a client that hangs up before the first token
+// WHEN the executor notices
+// THEN the receipt is for no token at all
+#[tokio::test(flavor = "multi_thread")]
+async fn hanging_up_before_the_first_token_pays_no_token() {
+    let world = World::new();
+    let session = world.chain.open(1, &["Bob"], SLICE);
+    let running = world.start("Bob");
+    let client = world.connect();
+    let bob = account("Bob");
+    let hold = running.hold();
+    let asked = common::question(&PROMPT, 1, 50);
+    let answer = client.ask(&session, &bob, asked).await.unwrap();
+    drop(answer);
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    drop(hold);
+    until("nothing is computed", || running.executor.computing() == 0).await;
+    let finished = client.resume(&session, &bob).await.unwrap();
+    let receipt = &finished[0].receipt.receipt;
+    assert_eq!(receipt.finish, FinishReason::Cancelled);
+    assert_eq!((receipt.output_tokens, receipt.price), (0, 200));
+    assert!(finished[0].output.is_empty() && !finished[0].cut_short);
+}
+
+// GIVEN a client whose connection broke while its request was computed
+// WHEN it asks again on another one before the executor has noticed
+// THEN it follows the same computation, which nobody broke off
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_stream_takes_over() {
+    let world = World::new();
+    let session = world.chain.open(1, &["Bob"], SLICE);
+    let running = world.start("Bob");
+    let hold = running.hold();
+    let ask = raw::request(session, 1, MOST, &PROMPT, |_| {});
+    let first = tokio::spawn({
+        let (address, ask) = (running.address, ask.clone());
+        async move { raw::ask(address, &ask).await }
+    });
+    until("it is accepted", || running.executor.computing() == 1).await;
+    let second = raw::ask(running.address, &ask);
+    tokio::pin!(second);
+    let early = tokio::time::timeout(std::time::Duration::from_millis(200), &mut second).await;
+    assert!(early.is_err());
+    first.abort();
+    let _ = first.await;
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    drop(hold);
+    let events = second.await;
+    assert_eq!(receipt(&events).receipt.finish, FinishReason::Length);
+    assert_eq!(running.executor.counts().receipts, 1);
+}

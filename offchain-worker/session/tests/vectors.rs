@@ -48,7 +48,7 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
     };
     let request_hash = request.signing_hash(&genesis);
     let signed = SignedRequest {
-        signature: client.sign(&request_hash.0).into(),
+        signature: HashSigner::sign(&client, &request_hash.0),
         request,
     };
     let ask = Ask {
@@ -94,7 +94,7 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
         price: 1_100,
     };
     let answered = SignedReceipt {
-        signature: operator.sign(&receipt_hash.0).into(),
+        signature: HashSigner::sign(&operator, &receipt_hash.0),
         receipt,
     };
     let query = Resume::new(&genesis, session, operator.account(), 100, &client);

@@ -117,7 +117,7 @@ impl Connections {
                     tracing::debug!(%error, "a connection to an operator ended");
                 }
             });
-            Ok(sender)
+            Ok::<_, ClientError>(sender)
         };
         match timeout(self.config.connect, connect).await {
             Ok(outcome) => outcome,

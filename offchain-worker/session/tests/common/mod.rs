@@ -32,7 +32,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{mpsc, Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -239,6 +239,25 @@ pub struct Running {
 }
 
 impl Running {
+    /// Keeps the model's thread busy until the result is dropped: no request makes a token meanwhile.
+    pub fn hold(&self) -> mpsc::Sender<()> {
+        let (release, held) = mpsc::channel::<()>();
+        let (started, first) = mpsc::channel();
+        let request = chasqui_engine::GenerateRequest {
+            prompt_ids: vec![0],
+            sampling: sampling(0, 1),
+            fingerprint_seed: [0; 32],
+        };
+        let on_token = move |_| {
+            started.send(()).unwrap();
+            let _ = held.recv();
+            std::ops::ControlFlow::Continue(())
+        };
+        self.batcher.submit(request, on_token, |_| {}).unwrap();
+        first.recv().unwrap();
+        release
+    }
+
     /// Ends it at once, wherever it is: nothing is flushed, nobody is told.
     pub fn kill(mut self) {
         self.end();
