@@ -137,17 +137,12 @@ impl Inner {
             let inner = self.clone();
             (Place { inner, live, key }, follower)
         };
-        let live = place.live.clone();
-        if let Err(refusal) = self
-            .begin(place, &standing, means, leaf, top_logprobs)
-            .await
-        {
-            live.end(End::Failed(refusal));
-        }
+        self.begin(place, &standing, means, leaf, top_logprobs)
+            .await;
         Ok(follower)
     }
 
-    /// Begins an accepted request.
+    /// Begins an accepted request; followers hear what becomes of it.
     async fn begin(
         self: &Arc<Self>,
         place: Place,
@@ -155,18 +150,15 @@ impl Inner {
         means: Option<(Arc<Batcher>, OwnedSemaphorePermit)>,
         leaf: Leaf,
         top_logprobs: Option<u8>,
-    ) -> Result<(), Refusal> {
+    ) {
         let begun = self
             .try_begin(&place, standing, means, &leaf, top_logprobs)
             .await;
         let (outcome, permit, terms) = match begun {
             Ok(Some(begun)) => begun,
-            Ok(None) => return Ok(()),
-            Err(refusal) => {
-                // Before the place is given up, which knows no reason.
-                place.live.end(End::Failed(refusal.clone()));
-                return Err(refusal);
-            }
+            Ok(None) => return,
+            // Before the place is given up, which knows no reason.
+            Err(refusal) => return place.live.end(End::Failed(refusal)),
         };
         let inner = self.clone();
         tokio::spawn(async move {
@@ -186,7 +178,6 @@ impl Inner {
             }
             drop(permit);
         });
-        Ok(())
     }
 
     /// Hands an accepted request to the model; `None` when it was answered meanwhile.
