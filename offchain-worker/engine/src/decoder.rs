@@ -60,6 +60,29 @@ impl Sequence {
         }
     }
 
+    /// A sequence with room for `capacity` tokens that begins with the first `len` of this one, or
+    /// `None` where the numbers would depend on how the tokens were fed (burn).
+    ///
+    /// # Errors
+    /// It holds fewer tokens, `len` exceeds `capacity`, `capacity` exceeds the context, it belongs to
+    /// another model, or there is no memory for it.
+    pub(crate) fn prefix(
+        self,
+        config: &LlamaConfig,
+        len: usize,
+        capacity: usize,
+    ) -> Result<Option<Self>> {
+        let Self::Cpu(mut held) = self else {
+            return Ok(None);
+        };
+        if held.capacity() == capacity && held.fits(config) && len <= held.len() {
+            held.truncate(len);
+            return Ok(Some(Self::Cpu(held)));
+        }
+        held.prefix(config, len, capacity)
+            .map(|longer| Some(Self::Cpu(longer)))
+    }
+
     /// Forgets every token from `len` on, so that others can follow the first `len`.
     pub fn truncate(&mut self, len: usize) {
         match self {

@@ -12,6 +12,7 @@ use crate::config::LlamaConfig;
 use crate::decoder::{Decoder, Pass, Sequence};
 use crate::error::{EngineError, Result};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
+use crate::logprobs::LogProbs;
 use crate::progress::Progress;
 use crate::sampling::{check_sampling, expected_and_margin, Sampling};
 use crate::tokenizer::Tokenizer;
@@ -40,6 +41,8 @@ pub struct TokenEvent {
     pub index: usize,
     /// Its id.
     pub id: u32,
+    /// How likely it was, if the request asked.
+    pub logprobs: Option<LogProbs>,
 }
 
 /// How long a generation took.
@@ -51,6 +54,8 @@ pub struct Timings {
     pub decode: Duration,
     /// Prompt tokens.
     pub prompt_tokens: usize,
+    /// Prompt tokens that were not fed because a kept cache held them.
+    pub reused_tokens: usize,
     /// Output tokens.
     pub output_tokens: usize,
 }
@@ -271,10 +276,11 @@ impl Engine {
         let mut hidden = self.feed(&mut sequence, prompt, prompt.len() - 1)?;
         loop {
             let chosen = progress.choose(&hidden, &self.decoder.logits(&hidden)?)?;
+            let id = chosen.id;
             if let Some(finish_reason) = progress.take(self, chosen, &mut on_token) {
                 return Ok(progress.finish(finish_reason));
             }
-            hidden = self.feed(&mut sequence, &[chosen.0], 0)?;
+            hidden = self.feed(&mut sequence, &[id], 0)?;
         }
     }
 

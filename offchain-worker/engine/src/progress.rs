@@ -8,6 +8,7 @@ use chasqui_primitives::FinishReason;
 use crate::error::Result;
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::generate::{Engine, GenerateRequest, Generation, Timings, TokenEvent};
+use crate::logprobs::LogProbs;
 use crate::sampling::sample;
 
 /// The output so far, and how the next token follows from a state.
@@ -17,8 +18,19 @@ pub(crate) struct Progress {
     fingerprinter: Fingerprinter,
     output_ids: Vec<u32>,
     fingerprints: Vec<Fingerprint>,
+    /// How many of the likeliest tokens to tell with each token; `None` for no probabilities at all.
+    top_logprobs: Option<u8>,
+    reused: usize,
     start: Instant,
     first: Option<Instant>,
+}
+
+/// The next token, not counted yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chosen {
+    pub(crate) id: u32,
+    fingerprint: Fingerprint,
+    logprobs: Option<LogProbs>,
 }
 
 impl Progress {
@@ -29,9 +41,26 @@ impl Progress {
             request,
             output_ids: Vec::new(),
             fingerprints: Vec::new(),
+            top_logprobs: None,
+            reused: 0,
             start: Instant::now(),
             first: None,
         }
+    }
+
+    /// Tells with each token how likely it was, and the `top` likeliest.
+    pub(crate) fn tell(&mut self, top: Option<u8>) {
+        self.top_logprobs = top;
+    }
+
+    /// Notes how many prompt tokens need not be fed.
+    pub(crate) fn reuse(&mut self, tokens: usize) {
+        self.reused = tokens;
+    }
+
+    /// Prompt and output so far.
+    pub(crate) fn ids(&self) -> Vec<u32> {
+        [&self.request.prompt_ids[..], &self.output_ids].concat()
     }
 
     pub(crate) fn prompt(&self) -> &[u32] {
@@ -48,28 +77,37 @@ impl Progress {
         self.output_ids.last().copied()
     }
 
-    /// The next token and the fingerprint of the state that chose it.
+    /// The next token, with the fingerprint of the state that chose it.
     ///
     /// # Errors
     /// A logit or a hidden state that is not finite.
-    pub(crate) fn choose(&self, hidden: &[f32], logits: &[f32]) -> Result<(u32, Fingerprint)> {
+    pub(crate) fn choose(&self, hidden: &[f32], logits: &[f32]) -> Result<Chosen> {
         let position = (self.request.prompt_ids.len() + self.output_ids.len()) as u64;
         let id = sample(logits, &self.request.sampling, position)?;
-        Ok((id, self.fingerprinter.fingerprint(hidden)?))
+        Ok(Chosen {
+            id,
+            fingerprint: self.fingerprinter.fingerprint(hidden)?,
+            logprobs: self.top_logprobs.map(|top| LogProbs::of(logits, id, top)),
+        })
     }
 
     /// Counts a chosen token, shows it to `on_token`, and says whether the output ends with it.
     pub(crate) fn take(
         &mut self,
         engine: &Engine,
-        (id, fingerprint): (u32, Fingerprint),
+        chosen: Chosen,
         on_token: &mut dyn FnMut(TokenEvent) -> ControlFlow<()>,
     ) -> Option<FinishReason> {
-        self.fingerprints.push(fingerprint);
+        let Chosen { id, logprobs, .. } = chosen;
+        self.fingerprints.push(chosen.fingerprint);
         self.output_ids.push(id);
         self.first.get_or_insert_with(Instant::now);
         let index = self.output_ids.len() - 1;
-        let flow = on_token(TokenEvent { index, id });
+        let flow = on_token(TokenEvent {
+            index,
+            id,
+            logprobs,
+        });
         if engine.is_stop(id, &self.request.sampling) {
             Some(FinishReason::Stop)
         } else if self.output_ids.len() == self.request.sampling.max_tokens as usize {
@@ -88,6 +126,7 @@ impl Progress {
                 prefill: first - self.start,
                 decode: first.elapsed(),
                 prompt_tokens: self.request.prompt_ids.len(),
+                reused_tokens: self.reused,
                 output_tokens: self.output_ids.len(),
             },
             output_ids: self.output_ids,

@@ -52,6 +52,34 @@ impl ClientBook {
         }
     }
 
+    /// The book as it was written down: the next number, what all receipts cost, and what waits for one with the most
+    /// that it may cost.
+    pub fn restore(
+        next: Seq,
+        receipted: Balance,
+        in_flight: impl IntoIterator<Item = (Seq, Balance)>,
+        most_in_flight: u32,
+    ) -> Self {
+        Self {
+            next: next.max(FIRST_SEQ),
+            receipted,
+            in_flight: in_flight.into_iter().collect(),
+            most_in_flight,
+        }
+    }
+
+    /// The number of the next request.
+    pub fn next_seq(&self) -> Seq {
+        self.next
+    }
+
+    /// What waits for a receipt, each with the most that it may cost, in order.
+    pub fn in_flight(&self) -> impl Iterator<Item = (Seq, Balance)> + '_ {
+        self.in_flight
+            .iter()
+            .map(|(seq, max_price)| (*seq, *max_price))
+    }
+
     /// What all receipts together cost.
     pub fn receipted(&self) -> Balance {
         self.receipted
@@ -154,6 +182,43 @@ pub struct ExecutorBook {
 }
 
 impl ExecutorBook {
+    /// The book as it was written down: the last accepted number, what all answers ever cost, what the chain has settled,
+    /// whether the channel is stopped, and those accepted requests that may come up again: number, hash, cap, and the
+    /// price once there is an answer.
+    pub fn restore(
+        last: Seq,
+        receipted: Balance,
+        settled_to: Seq,
+        stopped: bool,
+        accepted: impl IntoIterator<Item = (Seq, H256, Balance, Option<Balance>)>,
+    ) -> Self {
+        Self {
+            accepted: accepted
+                .into_iter()
+                .map(|(seq, hash, cap, price)| (seq, (hash, cap, price)))
+                .collect(),
+            last,
+            receipted,
+            settled_to,
+            stopped,
+        }
+    }
+
+    /// The last accepted number; 0 for none.
+    pub fn last(&self) -> Seq {
+        self.last
+    }
+
+    /// What the chain has settled.
+    pub fn settled_to(&self) -> Seq {
+        self.settled_to
+    }
+
+    /// Whether the client equivocated.
+    pub fn stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// What all answers together cost.
     pub fn receipted(&self) -> Balance {
         self.receipted

@@ -9,6 +9,7 @@
 //! One thread runs the passes. A request is admitted when its whole key-value cache fits the
 //! memory bound, in the order of arrival: what was admitted always ends.
 
+mod kept;
 mod run;
 
 use std::collections::VecDeque;
@@ -18,7 +19,10 @@ use std::sync::{mpsc, Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::error::{EngineError, Result};
+pub use kept::Conversation;
+
 use crate::generate::{Engine, GenerateRequest, Generation, TokenEvent};
+use crate::logprobs::check_top_logprobs;
 use crate::progress::Progress;
 
 /// Sees every token of a request as it is made; [`ControlFlow::Break`] ends the request.
@@ -37,18 +41,31 @@ pub struct Limits {
     pub pass_tokens: usize,
     /// Most bytes of key-value caches of running requests together.
     pub cache_bytes: usize,
+    /// Most bytes of key-value caches that are kept for the next turn of a conversation; 0 keeps none.
+    pub kept_bytes: usize,
 }
 
 impl Default for Limits {
-    /// 64 running, 1,024 waiting, 256 tokens a pass, 2 GiB of caches.
+    /// 64 running, 1,024 waiting, 256 tokens a pass, 2 GiB of caches, 512 MiB kept.
     fn default() -> Self {
         Self {
             running: 64,
             queued: 1_024,
             pass_tokens: 256,
             cache_bytes: 2 << 30,
+            kept_bytes: 512 << 20,
         }
     }
+}
+
+/// How a request runs, besides what its tokens follow from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whose kept cache it may begin with and leave its own to: a turn of this conversation.
+    pub conversation: Option<Conversation>,
+    /// How many of the likeliest tokens to tell with each token, at most
+    /// [`MAX_TOP_LOGPROBS`](crate::MAX_TOP_LOGPROBS); `None` for no probabilities at all.
+    pub top_logprobs: Option<u8>,
 }
 
 /// What a batcher is doing.
@@ -64,11 +81,22 @@ pub struct Load {
     pub passes: u64,
     /// Prompt and output tokens fed since the start.
     pub tokens: u64,
+    /// Conversations whose caches are kept.
+    pub kept: usize,
+    /// Bytes of those caches.
+    pub kept_bytes: usize,
+    /// Requests admitted since the start that named a conversation.
+    pub conversations: u64,
+    /// Those of them that began with a kept cache.
+    pub reused: u64,
+    /// Prompt tokens that these did not have to feed.
+    pub reused_tokens: u64,
 }
 
 /// A request as the queue holds it.
 struct Job {
     request: GenerateRequest,
+    options: Options,
     capacity: usize,
     bytes: usize,
     on_token: OnToken,
@@ -160,8 +188,23 @@ impl Batcher {
         on_token: impl FnMut(TokenEvent) -> ControlFlow<()> + Send + 'static,
         on_done: impl FnOnce(Result<Generation>) + Send + 'static,
     ) -> Result<()> {
+        self.submit_with(request, Options::default(), on_token, on_done)
+    }
+
+    /// As [`Self::submit`], with `options`.
+    ///
+    /// # Errors
+    /// As [`Self::submit`]; `top_logprobs` is beyond its bound.
+    pub fn submit_with(
+        &self,
+        request: GenerateRequest,
+        options: Options,
+        on_token: impl FnMut(TokenEvent) -> ControlFlow<()> + Send + 'static,
+        on_done: impl FnOnce(Result<Generation>) + Send + 'static,
+    ) -> Result<()> {
         let Shared { engine, limits, .. } = &*self.shared;
         engine.check(&request.prompt_ids, &request.sampling)?;
+        check_top_logprobs(options.top_logprobs)?;
         let capacity = Progress::capacity(&request);
         let bytes = engine.decoder().sequence_bytes(capacity);
         if bytes > limits.cache_bytes {
@@ -175,6 +218,7 @@ impl Batcher {
         }
         let job = Job {
             request,
+            options,
             capacity,
             bytes,
             on_token: Box::new(on_token),

@@ -5,12 +5,12 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use chasqui_primitives::FinishReason;
 use rayon::prelude::*;
 
+use super::kept::{common, Conversation, Kept};
 use super::{Job, OnDone, OnToken, Shared};
 use crate::decoder::{Pass, Sequence};
 use crate::error::{EngineError, Result};
-use crate::fingerprint::Fingerprint;
 use crate::generate::{Engine, Generation};
-use crate::progress::Progress;
+use crate::progress::{Chosen, Progress};
 
 /// A request that takes part in the passes.
 struct Running {
@@ -19,18 +19,41 @@ struct Running {
     /// Prompt tokens fed.
     fed: usize,
     bytes: usize,
+    conversation: Option<Conversation>,
     on_token: OnToken,
     on_done: OnDone,
 }
 
 impl Running {
-    fn new(job: Job, engine: &Engine) -> std::result::Result<Self, (OnDone, EngineError)> {
-        match engine.decoder().sequence(job.capacity) {
+    /// Begins a request, behind what its conversation's kept cache already holds of the prompt.
+    fn new(
+        job: Job,
+        engine: &Engine,
+        kept: &mut Kept,
+    ) -> std::result::Result<Self, (OnDone, EngineError)> {
+        let held = job.options.conversation.and_then(|name| kept.take(&name));
+        let reused = held.and_then(|(ids, sequence)| {
+            let len = common(&ids, &job.request.prompt_ids);
+            // No memory for the copy: the whole prompt is fed instead, or refused below.
+            let prefix = sequence.prefix(engine.config(), len, job.capacity);
+            prefix.ok().flatten().filter(|_| len > 0)
+        });
+        let sequence = match reused {
+            Some(sequence) => Ok(sequence),
+            None => engine.decoder().sequence(job.capacity),
+        };
+        match sequence {
             Ok(sequence) => Ok(Self {
-                progress: Progress::new(job.request, engine.config().hidden_size),
+                progress: {
+                    let mut progress = Progress::new(job.request, engine.config().hidden_size);
+                    progress.tell(job.options.top_logprobs);
+                    progress.reuse(sequence.len());
+                    progress
+                },
+                fed: sequence.len(),
                 sequence,
-                fed: 0,
                 bytes: job.bytes,
+                conversation: job.options.conversation,
                 on_token: job.on_token,
                 on_done: job.on_done,
             }),
@@ -54,7 +77,8 @@ struct Share {
 
 pub(super) fn run(shared: &Shared) {
     let mut running: Vec<Running> = Vec::new();
-    while admit(shared, &mut running) {
+    let mut kept = Kept::default();
+    while admit(shared, &mut running, &mut kept) {
         let shares = plan(&running, shared.limits.pass_tokens);
         let tokens: usize = shares.iter().map(|share| share.ids.len()).sum();
         let ended = pass(&shared.engine, &mut running, &shares);
@@ -63,7 +87,7 @@ pub(super) fn run(shared: &Shared) {
             state.load.passes += 1;
             state.load.tokens += tokens as u64;
         }
-        leave(shared, &mut running, ended);
+        leave(shared, &mut running, &mut kept, ended);
     }
     // Closed: nobody is left without an answer.
     let waiting = std::mem::take(&mut shared.state().queue);
@@ -77,7 +101,7 @@ pub(super) fn run(shared: &Shared) {
 
 /// Lets waiting requests in, in order, while there is room; sleeps when there is nothing to do.
 /// False once the batcher is closed.
-fn admit(shared: &Shared, running: &mut Vec<Running>) -> bool {
+fn admit(shared: &Shared, running: &mut Vec<Running>, kept: &mut Kept) -> bool {
     let mut refused = Vec::new();
     let mut state = shared.state();
     loop {
@@ -94,9 +118,15 @@ fn admit(shared: &Shared, running: &mut Vec<Running>) -> bool {
                 break;
             };
             let bytes = job.bytes;
-            match Running::new(job, &shared.engine) {
+            let asked = job.options.conversation.is_some();
+            match Running::new(job, &shared.engine, kept) {
                 Ok(one) => {
                     state.load.cache_bytes += bytes;
+                    if asked {
+                        state.load.conversations += 1;
+                        state.load.reused += u64::from(one.fed > 0);
+                        state.load.reused_tokens += one.fed as u64;
+                    }
                     running.push(one);
                 }
                 Err(failure) => refused.push(failure),
@@ -104,6 +134,7 @@ fn admit(shared: &Shared, running: &mut Vec<Running>) -> bool {
         }
         state.load.queued = state.queue.len();
         state.load.running = running.len();
+        (state.load.kept, state.load.kept_bytes) = (kept.len(), kept.bytes());
         if !running.is_empty() || !refused.is_empty() {
             break;
         }
@@ -255,7 +286,7 @@ fn attempt(
             retry: false,
         });
     }
-    let chosen: Vec<(usize, Result<(u32, Fingerprint)>)> = choosing
+    let chosen: Vec<(usize, Result<Chosen>)> = choosing
         .par_iter()
         .zip(hidden.par_chunks_exact(width))
         .zip(logits.par_chunks_exact(vocab))
@@ -299,21 +330,30 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 fn leave(
     shared: &Shared,
     running: &mut Vec<Running>,
+    kept: &mut Kept,
     mut ended: Vec<(usize, Result<FinishReason>)>,
 ) {
     // From the back, so that removing one does not move the others. Order of arrival is kept.
     ended.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
     for (index, outcome) in ended {
         let one = running.remove(index);
+        // A cache that a failed pass wrote to is not worth a doubt.
+        match one.conversation.filter(|_| outcome.is_ok()) {
+            Some(name) => {
+                let most = shared.limits.kept_bytes;
+                kept.put(name, one.progress.ids(), one.sequence, one.bytes, most);
+            }
+            // The sequence's memory is back before anybody hears that the request ended.
+            None => drop(one.sequence),
+        }
         {
             let mut state = shared.state();
             state.load.cache_bytes -= one.bytes;
             state.load.running = running.len();
+            (state.load.kept, state.load.kept_bytes) = (kept.len(), kept.bytes());
         }
         let outcome: Result<Generation> = outcome.map(|reason| one.progress.finish(reason));
         let on_done = one.on_done;
-        // The sequence's memory is back before anybody hears that the request ended.
-        drop(one.sequence);
         let _ = catch_unwind(AssertUnwindSafe(|| on_done(outcome)));
     }
 }

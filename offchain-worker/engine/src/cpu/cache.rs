@@ -143,6 +143,36 @@ impl CpuSequence {
         self.len = self.len.min(len);
     }
 
+    /// A sequence with room for `capacity` tokens that begins with the first `len` of this one.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; `len` exceeds what is held, or `capacity`; this is no sequence of `config`.
+    pub(crate) fn prefix(&self, config: &LlamaConfig, len: usize, capacity: usize) -> Result<Self> {
+        if !self.fits(config) || len > self.len || len > capacity {
+            return Err(EngineError::request(
+                "sequence",
+                format!(
+                    "holds {} tokens; {len} do not carry over into {capacity}",
+                    self.len
+                ),
+            ));
+        }
+        let mut longer = Self::new(config, capacity)?;
+        let (from, to) = (self.capacity * self.head_dim, capacity * self.head_dim);
+        let held = len * self.head_dim;
+        for (old, new) in self.layers.iter().zip(&mut longer.layers) {
+            for (old, new) in old.iter().zip(new) {
+                let (old, new) = (&old.values[old.start..], &mut new.values[new.start..]);
+                for head in 0..self.kv_heads {
+                    let rows = &old[head * from..head * from + held];
+                    new[head * to..head * to + held].copy_from_slice(rows);
+                }
+            }
+        }
+        longer.len = len;
+        Ok(longer)
+    }
+
     /// Whether it was made for a model of this shape.
     pub(crate) fn fits(&self, config: &LlamaConfig) -> bool {
         let ours = [self.layers.len(), self.kv_heads, self.head_dim];

@@ -1,0 +1,308 @@
+//! Connections: bounded in number, time and memory, whatever the peer does.
+
+use super::{count, live::Follower, Executor, Inner};
+use crate::{
+    tls::{self, TlsError, TlsKey},
+    wire::{
+        frame, Ask, Event, Refusal, RefusalCode, Resume, WireError, MAX_ASK_BYTES, MEDIA_TYPE,
+        REQUEST_PATH, RESUME_PATH,
+    },
+};
+use bytes::Bytes;
+use futures::stream;
+use http::{header::CONTENT_TYPE, Method, Response, StatusCode};
+use http_body_util::{
+    combinators::UnsyncBoxBody, BodyExt, Full, LengthLimitError, Limited, StreamBody,
+};
+use hyper::{
+    body::{Body, Frame, Incoming},
+    server::conn::http2,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::{
+    convert::Infallible,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{timeout, Instant},
+};
+use tokio_rustls::TlsAcceptor;
+
+type AnswerBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Largest list of headers, in bytes.
+const MAX_HEADERS: u32 = 8 * 1_024;
+/// How often a connection's age and idleness are looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// What a connection that is asked to end may still take to end by itself.
+const GRACE: Duration = Duration::from_secs(10);
+/// Pause after the system could not accept a connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How much goes on on a connection.
+#[derive(Debug)]
+struct Activity(Mutex<(usize, Instant)>);
+
+impl Activity {
+    fn begin(self: &Arc<Self>) -> Busy {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 += 1;
+        Busy(self.clone())
+    }
+
+    /// For how long nothing has gone on.
+    fn idle(&self) -> Duration {
+        let (active, since) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match active {
+            0 => since.elapsed(),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+/// One request of a connection, as long as its answer is not at its end.
+struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut held = self.0 .0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.0 -= 1;
+        held.1 = Instant::now();
+    }
+}
+
+impl Executor {
+    /// Serves connections of `listener` with a certificate of `key`, until `stop` ends; then waits a little for answers
+    /// under way.
+    ///
+    /// # Errors
+    /// The key is none.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        key: &TlsKey,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<(), TlsError> {
+        let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(key)?));
+        let (ended, _) = tokio::sync::watch::channel(false);
+        let mut connections = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            let socket = tokio::select! {
+                () = &mut stop => break,
+                // Those that ended: their memory goes.
+                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+                socket = listener.accept() => socket,
+            };
+            let socket = match socket {
+                Ok((socket, _)) => socket,
+                Err(error) => {
+                    // Out of descriptors, or a connection that was gone at once.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let Ok(permit) = self.inner.connections.clone().try_acquire_owned() else {
+                count(&self.inner.counters.turned_away);
+                continue;
+            };
+            let (inner, acceptor, stop) = (self.inner.clone(), acceptor.clone(), ended.subscribe());
+            connections.spawn(async move {
+                inner.connection(socket, acceptor, stop).await;
+                drop(permit);
+            });
+        }
+        drop(listener);
+        ended.send_replace(true);
+        let rest = async { while connections.join_next().await.is_some() {} };
+        if timeout(GRACE, rest).await.is_err() {
+            tracing::warn!("answers under way are broken off; clients can ask for them again");
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// One connection from its handshake to its end.
+    async fn connection(
+        self: Arc<Self>,
+        socket: TcpStream,
+        acceptor: TlsAcceptor,
+        mut stop: tokio::sync::watch::Receiver<bool>,
+    ) {
+        // Tokens are small and wanted at once.
+        let _ = socket.set_nodelay(true);
+        let secured = match timeout(self.config.handshake, acceptor.accept(socket)).await {
+            Ok(Ok(secured)) if secured.get_ref().1.alpn_protocol() == Some(tls::ALPN) => secured,
+            _ => return count(&self.counters.turned_away),
+        };
+        let began = Instant::now();
+        let activity = Arc::new(Activity(Mutex::new((0, began))));
+        let (inner, watched) = (self.clone(), activity.clone());
+        let service = service_fn(move |request| {
+            let (inner, busy) = (inner.clone(), watched.begin());
+            async move { Ok::<_, Infallible>(inner.respond(request, busy).await) }
+        });
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.config.streams)
+            .max_header_list_size(MAX_HEADERS)
+            .initial_stream_window_size(64 * 1_024)
+            .initial_connection_window_size(1_024 * 1_024)
+            .max_send_buf_size(64 * 1_024)
+            .keep_alive_interval(self.config.keep_alive)
+            .keep_alive_timeout(self.config.keep_alive)
+            .serve_connection(TokioIo::new(secured), service);
+        tokio::pin!(connection);
+        let mut look = tokio::time::interval(LOOK);
+        let mut ends_by: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                _ = &mut connection => return,
+                _ = look.tick() => {}
+                _ = stop.changed(), if ends_by.is_none() => {}
+            }
+            match ends_by {
+                Some(at) if Instant::now() >= at => return count(&self.counters.turned_away),
+                Some(_) => {}
+                None => {
+                    let old = began.elapsed() >= self.config.age;
+                    let idle = activity.idle() >= self.config.idle;
+                    if old || idle || *stop.borrow() {
+                        connection.as_mut().graceful_shutdown();
+                        ends_by = Some(Instant::now() + GRACE);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn respond(
+        self: Arc<Self>,
+        request: http::Request<Incoming>,
+        busy: Busy,
+    ) -> Response<AnswerBody> {
+        match self.answer(request).await {
+            Ok(Served::Stream(follower)) => {
+                let frames = stream::unfold((follower, busy), |(mut follower, busy)| async move {
+                    let frame = follower.next().await?;
+                    Some((Ok(Frame::data(frame)), (follower, busy)))
+                });
+                response(StatusCode::OK, StreamBody::new(frames).boxed_unsync())
+            }
+            Ok(Served::Whole(event)) => {
+                response(StatusCode::OK, Full::new(frame(&event)).boxed_unsync())
+            }
+            Err(refusal) => {
+                count(&self.counters.refused);
+                tracing::debug!(%refusal, "refused");
+                let status = status(refusal.code);
+                let body = Full::new(frame(&Event::Refused(refusal)));
+                response(status, body.boxed_unsync())
+            }
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, request: http::Request<Incoming>) -> Result<Served, Refusal> {
+        let malformed = |field, reason: &str| Refusal::new(RefusalCode::Malformed, field, reason);
+        if request.method() != Method::POST {
+            return Err(malformed("method", "must be POST"));
+        }
+        let resume = match request.uri().path() {
+            REQUEST_PATH => false,
+            RESUME_PATH => true,
+            _ => {
+                let reason = format!("must be {REQUEST_PATH} or {RESUME_PATH}");
+                return Err(Refusal::new(RefusalCode::Version, "path", reason));
+            }
+        };
+        let bytes = self.read(request.into_body()).await?;
+        if resume {
+            let query = Resume::read(&bytes).map_err(of_wire)?;
+            return Ok(Served::Whole(Event::Held(self.resume(query).await?)));
+        }
+        let ask = Ask::read(&bytes).map_err(of_wire)?;
+        drop(bytes);
+        Ok(Served::Stream(self.ask(ask).await?))
+    }
+
+    /// A request's body, within its bounds of size, time and memory.
+    async fn read(&self, body: Incoming) -> Result<Bytes, Refusal> {
+        let most = MAX_ASK_BYTES + 4;
+        let too_long = || {
+            let reason = format!("is longer than {most} bytes");
+            Refusal::new(RefusalCode::Malformed, "body", reason)
+        };
+        if body.size_hint().lower() > most as u64 {
+            return Err(too_long());
+        }
+        let _permit = self.reading.try_acquire().map_err(|_| {
+            Refusal::new(
+                RefusalCode::Overloaded,
+                "body",
+                "too many requests arrive at once; try again later, or another operator",
+            )
+        })?;
+        match timeout(self.config.body, Limited::new(body, most).collect()).await {
+            Ok(Ok(whole)) => Ok(whole.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
+            Ok(Err(error)) => Err(Refusal::new(RefusalCode::Malformed, "body", error)),
+            Err(_) => {
+                count(&self.counters.turned_away);
+                let reason = format!("did not arrive within {:?}", self.config.body);
+                Err(Refusal::new(RefusalCode::Malformed, "body", reason))
+            }
+        }
+    }
+}
+
+enum Served {
+    Stream(Follower),
+    Whole(Event),
+}
+
+fn of_wire(error: WireError) -> Refusal {
+    match error {
+        WireError::Version(_) => Refusal::new(RefusalCode::Version, "version", error),
+        WireError::Malformed { field, reason } => {
+            Refusal::new(RefusalCode::Malformed, field, reason)
+        }
+        WireError::TooLong { .. } | WireError::Truncated => {
+            Refusal::new(RefusalCode::Malformed, "body", error)
+        }
+    }
+}
+
+fn response(status: StatusCode, body: AnswerBody) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let media = http::HeaderValue::from_static(MEDIA_TYPE);
+    response.headers_mut().insert(CONTENT_TYPE, media);
+    response
+}
+
+/// For whoever looks at a connection from outside; the frame says it exactly.
+fn status(code: RefusalCode) -> StatusCode {
+    match code {
+        RefusalCode::Malformed | RefusalCode::Version | RefusalCode::Request => {
+            StatusCode::BAD_REQUEST
+        }
+        RefusalCode::Signature => StatusCode::FORBIDDEN,
+        RefusalCode::UnknownSession | RefusalCode::NotServed => StatusCode::NOT_FOUND,
+        RefusalCode::OutOfOrder
+        | RefusalCode::Busy
+        | RefusalCode::Equivocation
+        | RefusalCode::Stopped
+        | RefusalCode::Expired => StatusCode::CONFLICT,
+        RefusalCode::CapTooLow | RefusalCode::SliceTooSmall | RefusalCode::Price => {
+            StatusCode::PAYMENT_REQUIRED
+        }
+        RefusalCode::Overloaded | RefusalCode::Chain => StatusCode::SERVICE_UNAVAILABLE,
+        RefusalCode::Compute | RefusalCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
