@@ -1,8 +1,10 @@
 //! The worker's configuration: one TOML file.
 
+use crate::cli::options::parse_dot;
 use anyhow::{bail, Context, Result};
-use chasqui_chain::{Signer, H256};
+use chasqui_chain::{AccountId32, Signer, H256};
 use chasqui_engine::batch::Limits;
+use chasqui_primitives::Balance;
 use serde::Deserialize;
 use std::{
     net::SocketAddr,
@@ -53,6 +55,19 @@ pub struct Config {
     /// Memory for the key-value caches of one model's running jobs, MiB.
     #[serde(default = "default_cache_mib")]
     pub cache_mib: usize,
+    /// Where to listen for the clients of sessions, for example `0.0.0.0:9617`: what the registered endpoint leads to.
+    /// No sessions are served when absent.
+    #[serde(default)]
+    pub listen: Option<SocketAddr>,
+    /// File of the endpoint's Ed25519 key. Default: where `operator register` puts it.
+    #[serde(default)]
+    pub tls_key_file: Option<PathBuf>,
+    /// Settle a session's answers when they are worth so many DOT.
+    #[serde(default = "default_settle_dot")]
+    pub settle_dot: String,
+    /// Settle whatever there is at least every so many blocks.
+    #[serde(default = "default_settle_blocks")]
+    pub settle_blocks: u32,
     /// Where to serve Prometheus metrics, for example `127.0.0.1:9616`. Not served when absent.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
@@ -63,7 +78,7 @@ fn default_node() -> String {
 }
 
 /// `~/.local/share/chasqui/NAME`, or below the current folder without a home.
-fn data_dir(name: &str) -> PathBuf {
+pub fn data_dir(name: &str) -> PathBuf {
     std::env::var_os("HOME")
         .map(|home| PathBuf::from(home).join(".local/share/chasqui"))
         .unwrap_or_else(|| PathBuf::from("chasqui-data"))
@@ -103,7 +118,25 @@ fn default_cache_mib() -> usize {
     Limits::default().cache_bytes >> 20
 }
 
+fn default_settle_dot() -> String {
+    "1".into()
+}
+
+fn default_settle_blocks() -> u32 {
+    1_200
+}
+
+/// Where the key of an operator's endpoint lies unless told otherwise.
+pub fn default_tls_key_file(operator: &AccountId32) -> PathBuf {
+    default_blob_dir().with_file_name(format!("{operator}.tls"))
+}
+
 impl Config {
+    /// From so many planck on a session is settled.
+    pub fn settle_planck(&self) -> Result<Balance> {
+        parse_dot(&self.settle_dot).map_err(|reason| anyhow::anyhow!("`settle_dot`: {reason}"))
+    }
+
     /// What each model's batcher may use.
     pub fn batch_limits(&self) -> Limits {
         Limits {
@@ -143,6 +176,10 @@ impl Config {
                 bail!("`{field}` is 0; it must be at least 1");
             }
         }
+        if self.settle_blocks == 0 {
+            bail!("`settle_blocks` is 0; it must be at least 1");
+        }
+        self.settle_planck()?;
         self.expected_genesis().map(drop)
     }
 

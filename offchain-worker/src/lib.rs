@@ -10,6 +10,7 @@
 //! | [`duties`] | what an operator owes the chain, and doing it |
 //! | [`view`], [`registry`] | what stands on chain, as plain values; registering and looking up |
 //! | [`client`], [`receipt`] | a client's side: submit, follow, keep the signed receipt |
+//! | [`sessions`] | sessions on a real chain, for client and operator |
 
 pub mod blobs;
 pub mod cli;
@@ -23,4 +24,5 @@ pub mod prompt;
 pub mod receipt;
 pub mod registry;
 pub mod sampling;
+pub mod sessions;
 pub mod view;

@@ -62,7 +62,12 @@ pub async fn register(chain: &Chain, signer: &Signer, with: &Registration) -> Re
 /// The public half of an endpoint's Ed25519 key; the file with the secret seed is made if it is not there.
 pub fn tls_key(file: &Path) -> Result<[u8; 32]> {
     use sp_core::{ed25519, Pair};
-    let seed = match std::fs::read_to_string(file) {
+    Ok(ed25519::Pair::from_seed(&tls_seed(file)?).public().0)
+}
+
+/// The secret seed of an endpoint's Ed25519 key; the file is made if it is not there.
+pub fn tls_seed(file: &Path) -> Result<[u8; 32]> {
+    Ok(match std::fs::read_to_string(file) {
         Ok(text) => {
             let bytes = hex::decode(text.trim().trim_start_matches("0x"))
                 .with_context(|| format!("{} holds no hexadecimal seed", file.display()))?;
@@ -81,8 +86,7 @@ pub fn tls_key(file: &Path) -> Result<[u8; 32]> {
             seed
         }
         Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
-    };
-    Ok(ed25519::Pair::from_seed(&seed).public().0)
+    })
 }
 
 fn write_secret(file: &Path, text: &str) -> Result<()> {

@@ -88,6 +88,46 @@ pub fn replay<S: Scorer + ?Sized>(
     })
 }
 
+/// Replays several claims as one case: the worst verdict of all, and one evidence over all their output positions, so
+/// that whoever skips a claim has nothing to show for the positions in it.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_all<S: Scorer + ?Sized>(
+    scorer: &S,
+    claims: &[(Commitment, Opening<'_>)],
+    thresholds: &AuditThresholds,
+    panel: &H256,
+) -> Result<(Verdict, Evidence)> {
+    let outputs = claims
+        .iter()
+        .map(|(_, opening)| opening.output_ids.len())
+        .sum();
+    let mut evidence = EvidenceBuilder::new(panel, outputs, scorer.hidden_size());
+    let (mut verdict, mut before) = (Verdict::Valid, 0usize);
+    for (commitment, opening) in claims {
+        if let Err(reason) = check_without_model(scorer, commitment, opening) {
+            return Ok((Verdict::Hard(reason), Evidence::default()));
+        }
+        let indices: Vec<usize> = (0..opening.output_ids.len()).collect();
+        let tokens = measure(
+            scorer,
+            commitment,
+            opening,
+            thresholds.boundary_micro,
+            &indices,
+            |index, hidden| evidence.add(before.saturating_add(index), hidden),
+        )?;
+        match judge(&summarise(&tokens, thresholds.clip_micro), thresholds) {
+            Verdict::Valid => {}
+            Verdict::Soft => verdict = Verdict::Soft,
+            other => return Ok((other, Evidence::default())),
+        }
+        before = before.saturating_add(opening.output_ids.len());
+    }
+    Ok((verdict, evidence.finish()))
+}
+
 /// All checks that need no model: what was committed, how it ends, and whether an honest executor could have
 /// taken the request at all (it refuses an empty prompt, ids outside the vocabulary, more than the context).
 pub(crate) fn check_without_model<S: Scorer + ?Sized>(

@@ -70,7 +70,12 @@ impl Signer {
 
     /// Signs 32 bytes (a receipt's signing hash).
     pub fn sign_hash(&self, hash: &[u8; 32]) -> MultiSignature {
-        MultiSignature::Sr25519(self.keypair.sign(hash).0)
+        MultiSignature::Sr25519(self.sign_sr25519(hash))
+    }
+
+    /// The bare signature of 32 bytes.
+    pub fn sign_sr25519(&self, hash: &[u8; 32]) -> [u8; 64] {
+        self.keypair.sign(hash).0
     }
 
     /// The salt of a verdict's commitment: follows from the key and the round of the case, so that a restarted worker

@@ -5,6 +5,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`audit`] | opening answers to those who judge them |
 //! | [`chain`] | what both sides read of the finalised chain |
 //! | [`tls`] | HTTP/2 over TLS 1.3, the certificate pinned to the endpoint's registered key |
 //! | [`wire`] | the frames, with their versions and bounds |
@@ -14,6 +15,7 @@
 //!
 //! An honest side never loses more than the `max_price` of the one request in flight on a channel.
 
+pub mod audit;
 pub mod chain;
 pub mod client;
 pub mod executor;

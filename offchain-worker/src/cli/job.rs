@@ -152,7 +152,7 @@ impl JobCommand {
 }
 
 impl PromptOptions {
-    fn asked(&self) -> Result<Asked> {
+    pub(super) fn asked(&self) -> Result<Asked> {
         match (&self.prompt, &self.prompt_file, &self.ids) {
             (Some(text), None, None) => Ok(Asked::Text(text.clone())),
             (None, Some(file), None) => Asked::from_file(file),

@@ -14,6 +14,7 @@ pub mod receipt;
 pub mod remedy;
 pub mod run;
 pub mod score;
+pub mod session;
 pub mod status;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
@@ -61,6 +62,8 @@ enum Command {
     #[command(subcommand)]
     Job(job::JobCommand),
     #[command(subcommand)]
+    Session(session::SessionCommand),
+    #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
     #[command(subcommand)]
     Account(account::AccountCommand),
@@ -78,6 +81,7 @@ impl Command {
             Self::Operator(command) => done(quiet(|| block_on(command.run()))),
             Self::Checkpoint(command) => done(quiet(|| block_on(command.run()))),
             Self::Job(command) => done(quiet(|| block_on(command.run()))),
+            Self::Session(command) => done(quiet(|| block_on(command.run()))),
             Self::Receipt(command) => done(quiet(|| command.run())),
             Self::Account(command) => done(quiet(|| block_on(command.run()))),
         }

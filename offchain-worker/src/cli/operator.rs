@@ -4,7 +4,7 @@ use super::options::{
     format_dot, parse_dot, parse_hash, signer, signer_in, JsonOption, KeyOptions, NodeOptions,
 };
 use crate::{
-    config::default_blob_dir,
+    config::default_tls_key_file,
     registry::{self, Registration},
 };
 use anyhow::{bail, Context, Result};
@@ -304,7 +304,7 @@ impl RegisterCommand {
         let tls_file = self
             .tls_key_file
             .clone()
-            .unwrap_or_else(|| default_blob_dir().with_file_name(format!("{account}.tls")));
+            .unwrap_or_else(|| default_tls_key_file(&account));
         let chain = self.node.connect().await?;
         let registration = Registration {
             bond: self.bond,

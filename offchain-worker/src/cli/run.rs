@@ -51,7 +51,7 @@ impl RunCommand {
         let work = async {
             let worker = Worker::open(&config, self.test_fault).await?;
             tokio::spawn(funds::watch(worker.chain.clone(), worker.signer.account()));
-            worker.run().await
+            worker.run(&config).await
         };
         tokio::select! {
             ended = work => ended,

@@ -167,9 +167,10 @@ impl Worker {
     }
 
     /// Works until the program is stopped.
-    pub async fn run(self: Arc<Self>) -> Result<()> {
+    pub async fn run(self: Arc<Self>, config: &Config) -> Result<()> {
         tracing::info!(operator = %self.operator, hot_key = %self.signer.account(),
             node = self.chain.url(), genesis = ?self.chain.genesis(), "worker started");
+        crate::sessions::serve::start(&self, config).await?;
         follow::follow(self).await
     }
 

@@ -19,7 +19,7 @@ type Sender = http2::SendRequest<Full<Bytes>>;
 const MAX_HEADERS: u32 = 8 * 1_024;
 
 /// Open connections, the newest last.
-pub(super) struct Connections {
+pub(crate) struct Connections {
     config: ClientConfig,
     open: Mutex<Vec<(Endpoint, Sender)>>,
 }
@@ -50,7 +50,7 @@ fn address(endpoint: &Endpoint) -> Result<(String, u16), ClientError> {
 }
 
 impl Connections {
-    pub(super) fn new(config: ClientConfig) -> Self {
+    pub(crate) fn new(config: ClientConfig) -> Self {
         Self {
             config,
             open: Mutex::default(),
@@ -129,7 +129,7 @@ impl Connections {
     }
 
     /// Posts `body` and returns the answer's body. Whatever is posted may be posted twice.
-    pub(super) async fn post(
+    pub(crate) async fn post(
         &self,
         endpoint: &Endpoint,
         path: &str,
@@ -180,14 +180,14 @@ impl Connections {
 }
 
 /// An answer's body. Dropping it hangs up.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     body: Incoming,
     silence: Duration,
 }
 
 impl Stream {
     /// The next bytes; `None` at the end.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
         loop {
             match timeout(self.silence, self.body.frame()).await {
                 Ok(None) => return Ok(None),

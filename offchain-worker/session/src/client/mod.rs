@@ -1,7 +1,7 @@
 //! The client's side: asks, follows the answer, checks the receipt, resumes.
 
 mod answer;
-mod connection;
+pub(crate) mod connection;
 mod error;
 
 pub use answer::{Answer, Finished, Output};

@@ -6,6 +6,7 @@ mod live;
 mod serve;
 
 use crate::{
+    audit::Audits,
     chain::{ChainView, Standing},
     journal::ExecutorJournal,
     wire::{Refusal, RefusalCode},
@@ -23,11 +24,14 @@ use std::{
     collections::HashMap,
     sync::{
         atomic::{AtomicU64, Ordering},
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
     },
     time::Duration,
 };
 use tokio::sync::Semaphore;
+
+/// Most auditors whom answers are opened to at once: each may be sent some forty megabytes.
+const OPENINGS: usize = 4;
 
 /// Where an executor finds what computes.
 #[async_trait]
@@ -144,6 +148,9 @@ struct Inner {
     connections: Arc<Semaphore>,
     reading: Arc<Semaphore>,
     computing: Arc<Semaphore>,
+    /// What is opened to auditors, and how many of them at once.
+    audits: OnceLock<Arc<dyn Audits>>,
+    opening: Semaphore,
     counters: Counters,
 }
 
@@ -211,10 +218,17 @@ impl Executor {
                 connections: Arc::new(Semaphore::new(config.connections)),
                 reading: Arc::new(Semaphore::new(config.reading)),
                 computing: Arc::new(Semaphore::new(config.computing)),
+                audits: OnceLock::new(),
+                opening: Semaphore::new(OPENINGS),
                 counters: Counters::default(),
                 config,
             }),
         })
+    }
+
+    /// Opens answers to auditors from now on. The first one counts.
+    pub fn open_to_auditors(&self, audits: Arc<dyn Audits>) {
+        let _ = self.inner.audits.set(audits);
     }
 
     /// What it did since its start.

@@ -2,6 +2,7 @@
 
 use super::{count, live::Follower, Executor, Inner};
 use crate::{
+    audit::{self, AuditAsk, AUDIT_PATH},
     tls::{self, TlsError, TlsKey},
     wire::{
         frame, Ask, Event, Refusal, RefusalCode, Resume, WireError, MAX_ASK_BYTES, MEDIA_TYPE,
@@ -195,6 +196,11 @@ impl Inner {
                 });
                 response(StatusCode::OK, StreamBody::new(frames).boxed_unsync())
             }
+            Ok(Served::Opened(frames)) => {
+                let frames = frames.into_iter().map(|bytes| Ok(Frame::data(bytes)));
+                let body = StreamBody::new(stream::iter(frames));
+                response(StatusCode::OK, body.boxed_unsync())
+            }
             Ok(Served::Whole(event)) => {
                 response(StatusCode::OK, Full::new(frame(&event)).boxed_unsync())
             }
@@ -213,22 +219,50 @@ impl Inner {
         if request.method() != Method::POST {
             return Err(malformed("method", "must be POST"));
         }
-        let resume = match request.uri().path() {
-            REQUEST_PATH => false,
-            RESUME_PATH => true,
+        let path = match request.uri().path() {
+            REQUEST_PATH => REQUEST_PATH,
+            RESUME_PATH => RESUME_PATH,
+            AUDIT_PATH => AUDIT_PATH,
             _ => {
-                let reason = format!("must be {REQUEST_PATH} or {RESUME_PATH}");
+                let reason = format!("must be {REQUEST_PATH}, {RESUME_PATH} or {AUDIT_PATH}");
                 return Err(Refusal::new(RefusalCode::Version, "path", reason));
             }
         };
         let bytes = self.read(request.into_body()).await?;
-        if resume {
-            let query = Resume::read(&bytes).map_err(of_wire)?;
-            return Ok(Served::Whole(Event::Held(self.resume(query).await?)));
+        match path {
+            RESUME_PATH => {
+                let query = Resume::read(&bytes).map_err(of_wire)?;
+                Ok(Served::Whole(Event::Held(self.resume(query).await?)))
+            }
+            AUDIT_PATH => {
+                let ask = AuditAsk::read(&bytes).map_err(of_wire)?;
+                Ok(Served::Opened(self.open(ask).await?))
+            }
+            _ => {
+                let ask = Ask::read(&bytes).map_err(of_wire)?;
+                drop(bytes);
+                Ok(Served::Stream(self.ask(ask).await?))
+            }
         }
-        let ask = Ask::read(&bytes).map_err(of_wire)?;
-        drop(bytes);
-        Ok(Served::Stream(self.ask(ask).await?))
+    }
+
+    /// What an auditor asks for, as frames.
+    async fn open(&self, ask: AuditAsk) -> Result<Vec<Bytes>, Refusal> {
+        if ask.operator != self.operator {
+            let reason = format!("this is {}", self.operator);
+            return Err(Refusal::new(RefusalCode::NotServed, "operator", reason));
+        }
+        let audits = self.audits.get().ok_or_else(|| {
+            Refusal::new(RefusalCode::NotServed, "path", "nothing is opened here")
+        })?;
+        let _permit = self.opening.try_acquire().map_err(|_| {
+            Refusal::new(
+                RefusalCode::Overloaded,
+                "path",
+                "too many auditors ask at once; try again in a second",
+            )
+        })?;
+        Ok(audit::frames(audits.open(ask).await?))
     }
 
     /// A request's body, within its bounds of size, time and memory.
@@ -263,6 +297,7 @@ impl Inner {
 
 enum Served {
     Stream(Follower),
+    Opened(Vec<Bytes>),
     Whole(Event),
 }
 

@@ -1,0 +1,325 @@
+//! An operator's side: the executor behind its endpoint, and what keeps its journal and the chain in step.
+
+use super::{ours, theirs, view, view::Finalised, SessionKey};
+use crate::{
+    config::{default_tls_key_file, Config},
+    duties::{on_device, Worker},
+    registry,
+    view::{bounded, fetch},
+};
+use anyhow::{ensure, Context, Result};
+use async_trait::async_trait;
+use chasqui_chain::{api, Head, Static};
+use chasqui_engine::batch::Batcher;
+use chasqui_primitives::{
+    session::{Seq, SessionId},
+    Balance, CheckpointRoot, NumericProfile,
+};
+use chasqui_session::{
+    executor::Models,
+    journal::{ExecutorJournal, ExecutorLimits},
+    tls::TlsKey,
+    Executor, ExecutorConfig, JournalError,
+};
+use parity_scale_codec::{Decode, Encode};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+
+/// How often the chain is looked at for something to settle, to take down or to forget.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// Most settlements of one transaction; the chain takes 64.
+const MOST_ENTRIES: usize = 32;
+/// Channels that are read from the journal at once.
+const PAGE: usize = 256;
+
+type TakingsStage = api::runtime_types::pallet_sessions::types::TakingsStage;
+type Entry = api::runtime_types::pallet_sessions::types::Entry<chasqui_chain::AccountId32>;
+
+/// The worker's models, as an executor asks for them.
+struct Served(Arc<Worker>);
+
+#[async_trait]
+impl Models for Served {
+    async fn batcher(
+        &self,
+        root: &CheckpointRoot,
+        profile: NumericProfile,
+    ) -> Result<Option<Arc<Batcher>>, String> {
+        let (worker, root) = (self.0.clone(), *root);
+        let load = move || match worker.models.is_available(&root) {
+            true => worker.models.batcher(&root, profile).map(Some),
+            false => Ok(None),
+        };
+        on_device(load).await.map_err(|error| format!("{error:#}"))
+    }
+}
+
+/// When an operator settles.
+#[derive(Clone, Copy, Debug)]
+struct Policy {
+    /// From so many planck of a channel on.
+    planck: Balance,
+    /// Whatever there is, after so many blocks.
+    blocks: u32,
+}
+
+/// Begins to listen, and to settle. Returns once the listener is there.
+///
+/// # Errors
+/// The endpoint's key is not the registered one, the address is taken, or the journal is another operator's.
+pub async fn start(worker: &Arc<Worker>, config: &Config) -> Result<()> {
+    let Some(address) = config.listen else {
+        return Ok(());
+    };
+    let file = config
+        .tls_key_file
+        .clone()
+        .unwrap_or_else(|| default_tls_key_file(&worker.operator));
+    let key = TlsKey::from_seed(&registry::tls_seed(&file)?);
+    let operators = api::storage().operators().operators();
+    let head = worker.chain.head().await?;
+    let record = fetch!(head, operators, (worker.operator,));
+    let record = record.context("the operator has left the registry")?;
+    ensure!(
+        record.endpoint.tls_key == key.public(),
+        "`tls_key_file` {} is not the key that is registered for the endpoint of {}: name the file that \
+         `operator register` made, or register this one with `operator set-endpoint`",
+        file.display(),
+        worker.operator
+    );
+    let journal = ExecutorJournal::open(
+        &config.state_dir.join("executor.redb"),
+        worker.chain.genesis(),
+        ours(&worker.operator),
+        ExecutorLimits::default(),
+    )?;
+    let executor = Executor::new(
+        ExecutorConfig::default(),
+        Arc::new(Finalised::new(worker.chain.clone())),
+        Arc::new(Served(worker.clone())),
+        Arc::new(SessionKey(worker.signer.clone())),
+        Arc::new(journal),
+    )?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("`listen`: listening on {address}"))?;
+    tracing::info!(%address, endpoint = %String::from_utf8_lossy(&record.endpoint.url.0), "serving sessions");
+    let policy = Policy {
+        planck: config.settle_planck()?,
+        blocks: config.settle_blocks,
+    };
+    tokio::spawn(keep_books(
+        worker.clone(),
+        executor.journal().clone(),
+        policy,
+    ));
+    tokio::spawn(async move {
+        if let Err(error) = executor.serve(listener, &key, std::future::pending()).await {
+            tracing::error!(%error, "sessions are not served any more");
+        }
+    });
+    Ok(())
+}
+
+/// Settles, takes down what was settled, proves equivocations, forgets what nobody can ask for. Never ends.
+async fn keep_books(worker: Arc<Worker>, journal: Arc<ExecutorJournal>, policy: Policy) {
+    let mut clerk = Clerk {
+        worker,
+        journal,
+        policy,
+        waiting_since: HashMap::new(),
+        cleared_to: HashMap::new(),
+        seen: 0,
+    };
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if let Err(error) = clerk.look().await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "settling sessions; trying again"
+            );
+        }
+    }
+}
+
+struct Clerk {
+    worker: Arc<Worker>,
+    journal: Arc<ExecutorJournal>,
+    policy: Policy,
+    /// The block at which a channel was first seen with something to settle.
+    waiting_since: HashMap<SessionId, u32>,
+    /// Up to where a channel's journal was cleared.
+    cleared_to: HashMap<SessionId, Seq>,
+    seen: u32,
+}
+
+impl Clerk {
+    /// Runs what blocks on the disk.
+    async fn disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ExecutorJournal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T> {
+        let journal = self.journal.clone();
+        Ok(tokio::task::spawn_blocking(move || work(&journal)).await??)
+    }
+
+    async fn look(&mut self) -> Result<()> {
+        let head = self.worker.chain.head().await?;
+        if head.number <= self.seen {
+            return Ok(());
+        }
+        let kept = self.protected(&head).await?;
+        let (mut from, mut entries) = (SessionId::zero(), Vec::new());
+        loop {
+            let page = self
+                .disk(move |journal| journal.sessions(&from, PAGE))
+                .await?;
+            for session in &page {
+                let first = kept.get(session).copied();
+                if let Some(entry) = self.channel(&head, session, first).await? {
+                    entries.push((*session, entry));
+                }
+            }
+            let Some(last) = page.last().filter(|_| page.len() == PAGE) else {
+                break;
+            };
+            from = next_id(last);
+        }
+        for part in entries.chunks(MOST_ENTRIES) {
+            self.settle(part).await?;
+        }
+        self.seen = head.number;
+        Ok(())
+    }
+
+    /// The first request of each session that takings of this operator still speak of: they may have to be opened.
+    async fn protected(&self, head: &Head) -> Result<HashMap<SessionId, Seq>> {
+        let mut first: HashMap<SessionId, Seq> = HashMap::new();
+        let storage = head.at.storage();
+        let mut all = storage
+            .entry(api::storage().sessions().all_takings())?
+            .iter(())
+            .await?;
+        let mut ours = Vec::new();
+        while let Some(item) = all.next().await {
+            let item = item?;
+            let takings = item.value().decode()?;
+            let closed = matches!(takings.stage, TakingsStage::Closed { .. });
+            if takings.operator == self.worker.operator && !closed {
+                ours.push(item.key()?.decode()?.0);
+            }
+        }
+        for takings in ours {
+            let mut settlements = storage
+                .entry(api::storage().sessions().settlements())?
+                .iter((takings,))
+                .await?;
+            while let Some(item) = settlements.next().await {
+                let settlement = item?.value().decode()?;
+                let begins = settlement.claim.0.first;
+                first
+                    .entry(settlement.session)
+                    .and_modify(|held| *held = (*held).min(begins))
+                    .or_insert(begins);
+            }
+        }
+        Ok(first)
+    }
+
+    /// Brings one channel's journal up to the chain; what to settle now, if anything.
+    async fn channel(
+        &mut self,
+        head: &Head,
+        id: &SessionId,
+        protected: Option<Seq>,
+    ) -> Result<Option<Entry>> {
+        let operator = ours(&self.worker.operator);
+        let id = *id;
+        let Some(standing) = view::standing(head, &id, &operator).await? else {
+            // The session is over. What its last settlement claimed may still be asked for.
+            if protected.is_none() {
+                self.disk(move |journal| journal.forget(&id)).await?;
+                self.waiting_since.remove(&id);
+                self.cleared_to.remove(&id);
+            }
+            return Ok(None);
+        };
+        let settled = standing.channel.last_seq;
+        let clear = protected.map_or(settled, |first| settled.min(first.saturating_sub(1)));
+        let cleared = self.cleared_to.get(&id).copied().unwrap_or_default();
+        let (evidence, claim) = self
+            .disk(move |journal| {
+                let held = journal.channel(&id)?;
+                if held.is_some_and(|held| held.settled_to < settled) {
+                    journal.settled(&id, settled)?;
+                }
+                if clear > cleared {
+                    journal.finalised(&id, clear)?;
+                }
+                Ok((journal.evidence(&id)?, journal.claim(&id)?))
+            })
+            .await?;
+        self.cleared_to.insert(id, clear.max(cleared));
+        if let Some(proof) = evidence.filter(|_| standing.channel.stopped.is_none()) {
+            let call = api::tx()
+                .sessions()
+                .prove_equivocation(recoded(&proof.first)?, recoded(&proof.second)?);
+            match self.worker.submit(&call).await {
+                Ok(()) => tracing::info!(session = ?id, "the client's equivocation is proven"),
+                Err(error) => tracing::warn!(%error, session = ?id, "proving an equivocation"),
+            }
+        }
+        let Some((request, claim)) = claim else {
+            self.waiting_since.remove(&id);
+            return Ok(None);
+        };
+        let since = *self.waiting_since.entry(id).or_insert(head.number);
+        let waited = head.number.saturating_sub(since);
+        let ending = !standing.open || standing.channel.shrink.is_some();
+        let due = claim.sum >= self.policy.planck || waited >= self.policy.blocks || ending;
+        if !due || claim.sum == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Entry {
+            request: recoded(&request)?,
+            claim: Static(claim),
+            // The hot key signs the transaction, which is as good.
+            signature: None,
+        }))
+    }
+
+    async fn settle(&mut self, entries: &[(SessionId, Entry)]) -> Result<()> {
+        let planck: Balance = entries.iter().map(|(_, entry)| entry.claim.0.sum).sum();
+        let list: Vec<Entry> = entries.iter().map(|(_, entry)| entry.clone()).collect();
+        let call = api::tx()
+            .sessions()
+            .settle(bounded("the settlements", &list, 64)?);
+        self.worker.submit(&call).await.context("settling")?;
+        for (session, _) in entries {
+            self.waiting_since.remove(session);
+        }
+        tracing::info!(channels = entries.len(), planck, "settled");
+        Ok(())
+    }
+}
+
+/// The id behind `id`; past the last one, the last one again.
+fn next_id(id: &SessionId) -> SessionId {
+    let mut bytes = id.0;
+    for byte in bytes.iter_mut().rev() {
+        let (next, wrapped) = byte.overflowing_add(1);
+        *byte = next;
+        if !wrapped {
+            return SessionId::from(bytes);
+        }
+    }
+    *id
+}
+
+/// One of our types as the generated client's, which differs in its account type only.
+pub fn recoded<Theirs: Decode>(ours: &impl Encode) -> Result<Static<Theirs>> {
+    let bytes = ours.encode();
+    let theirs = Theirs::decode(&mut bytes.as_slice())
+        .context("this node's runtime is not the one this program was built for")?;
+    Ok(Static(theirs))
+}
