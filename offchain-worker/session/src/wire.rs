@@ -364,7 +364,11 @@ impl Frames {
 }
 
 /// The one frame that `bytes` are.
-pub(crate) fn single<T: Decode>(bytes: &[u8], most: usize, field: &'static str) -> Result<T, WireError> {
+pub(crate) fn single<T: Decode>(
+    bytes: &[u8],
+    most: usize,
+    field: &'static str,
+) -> Result<T, WireError> {
     let mut frames = Frames::new(most);
     frames.push(bytes);
     let content = frames.next()?.ok_or(WireError::Truncated)?;

@@ -1,7 +1,10 @@
 //! Reading an operator's duties from the chain's state at one block.
 
 use super::{Duty, DutyStage};
-use crate::view::{self, fetch};
+use crate::{
+    sessions::audit::own_cases,
+    view::{self, fetch},
+};
 use anyhow::{Context, Result};
 use chasqui_chain::{
     api::{self, runtime_types::pallet_audits::types::Phase},
@@ -46,6 +49,9 @@ pub async fn owed(head: &Head, operator: &AccountId32) -> Result<Owed> {
     jobs(head, operator, &mut owed)
         .await
         .context("reading jobs")?;
+    sessions(head, operator, &mut owed)
+        .await
+        .context("reading sessions")?;
     calibrations(head, operator, &mut owed)
         .await
         .context("reading calibrations")?;
@@ -74,10 +80,20 @@ async fn jobs(head: &Head, operator: &AccountId32, owed: &mut Owed) -> Result<()
             view::JobPhase::InAudit { case } => {
                 if let Some(until) = opening_demanded(head, case).await? {
                     owed.lapses_at(until);
-                    owed.duties.push(Duty::Opening { case, job: id });
+                    owed.duties.push(Duty::Opening { case });
                 }
             }
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn sessions(head: &Head, operator: &AccountId32, owed: &mut Owed) -> Result<()> {
+    for case in own_cases(head, operator).await? {
+        if let Some(until) = opening_demanded(head, case).await? {
+            owed.lapses_at(until);
+            owed.duties.push(Duty::Opening { case });
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::{on_device, verdicts::StoredVerdict, DutyStage, Worker};
 use crate::{
     fault::Fault,
-    prompt, registry,
+    prompt, registry, sessions,
     view::{self, fetch, CommitmentView, JobView},
 };
 use anyhow::{bail, Context, Result};
@@ -28,16 +28,7 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u
         return Ok(());
     };
     let panel = case.projection_seed;
-    let Subject::Job(job_id) = case.subject.0 else {
-        bail!("case {id} is about a session, which this worker does not judge yet");
-    };
-    let (job, commitment) = match (
-        view::job(&head, job_id).await?,
-        view::commitment(&head, job_id).await?,
-    ) {
-        (Some(job), Some(commitment)) => (job, commitment),
-        _ => bail!("case {id} is about job {job_id}, which is gone"),
-    };
+    let subject = case.subject.0;
     let started = Instant::now();
     let genesis = worker.chain.genesis();
     let number = stage_number(stage);
@@ -48,7 +39,12 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u
         None => {
             let posted = fetch!(head, api::storage().audits().openings(), (id,));
             let posted = posted.map(|opening| opening.0);
-            let (verdict, evidence) = judge(worker, job, commitment, posted, panel).await?;
+            let (verdict, evidence) = match subject {
+                Subject::Job(job) => judge_job(worker, id, job, &head, posted, panel).await?,
+                Subject::SessionTakings(_) | Subject::SessionReceipt(_) => {
+                    sessions::audit::judge(worker, id, &subject, posted, panel).await?
+                }
+            };
             let verdict = match worker.fault {
                 Some(Fault::FalseAlarm) => Verdict::Hard(HardReason::Margin),
                 _ => verdict,
@@ -83,7 +79,7 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u
         .context("committing to a verdict")?;
     tracing::info!(
         case = id,
-        job = job_id,
+        ?subject,
         stage = number,
         verdict = ?stored.verdict,
         seconds = started.elapsed().as_secs_f64(),
@@ -124,13 +120,23 @@ pub async fn reveal(
     Ok(())
 }
 
-/// Posts the trace of a job of ours on chain.
-pub async fn post_opening(worker: &Arc<Worker>, id: CaseId, job: JobId) -> Result<()> {
+/// Posts on chain what a case about work of ours is about.
+pub async fn post_opening(worker: &Arc<Worker>, id: CaseId, head: &Head) -> Result<()> {
     if worker.fault == Some(Fault::Withhold) {
         return Ok(());
     }
-    let head = worker.chain.head().await?;
-    let Some(commitment) = view::commitment(&head, job).await? else {
+    let Some(case) = fetch!(head, api::storage().audits().cases(), (id,)) else {
+        return Ok(());
+    };
+    let subject = case.subject.0;
+    let Subject::Job(job) = subject else {
+        let journal = worker.sessions();
+        let journal = journal.context(
+            "an answer of a session is to be opened, but this worker serves none: set `listen` as before",
+        )?;
+        return sessions::audit::post_opening(worker, journal, head, id, &subject).await;
+    };
+    let Some(commitment) = view::commitment(head, job).await? else {
         return Ok(());
     };
     let trace = worker
@@ -143,6 +149,25 @@ pub async fn post_opening(worker: &Arc<Worker>, id: CaseId, job: JobId) -> Resul
         .context("opening")?;
     tracing::info!(case = id, job, "trace opened on chain");
     Ok(())
+}
+
+/// The verdict on the job that case `id` is about.
+async fn judge_job(
+    worker: &Arc<Worker>,
+    id: CaseId,
+    job: JobId,
+    head: &Head,
+    posted: Option<Vec<u8>>,
+    panel: H256,
+) -> Result<(Verdict, Evidence)> {
+    let found = (
+        view::job(head, job).await?,
+        view::commitment(head, job).await?,
+    );
+    match found {
+        (Some(job), Some(commitment)) => judge(worker, job, commitment, posted, panel).await,
+        _ => bail!("case {id} is about job {job}, which is gone"),
+    }
 }
 
 /// The verdict on one job. Only the auditor's own trouble is an error; it then tries again. The receipt's signature needs

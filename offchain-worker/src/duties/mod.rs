@@ -23,10 +23,11 @@ use crate::{blobs::BlobStore, config::Config, fault::Fault, metrics::Metrics, mo
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{AccountId32, Chain, ChainError, Head, Signer};
 use chasqui_primitives::{audit::Stage, CaseId, CheckpointRoot, JobId};
+use chasqui_session::journal::ExecutorJournal;
 use progress::Progress;
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -51,8 +52,8 @@ pub enum Duty {
         stage: DutyStage,
         round: u32,
     },
-    /// Put a trace on chain that auditors say is withheld.
-    Opening { case: CaseId, job: JobId },
+    /// Put on chain what auditors say is withheld.
+    Opening { case: CaseId },
     /// Measure honest runs of a proposed checkpoint.
     Calibrate { root: CheckpointRoot },
 }
@@ -108,6 +109,8 @@ pub struct Worker {
     pub state_dir: PathBuf,
     device: Semaphore,
     progress: Mutex<Progress>,
+    /// Where it serves sessions: what it answered in them.
+    sessions: OnceLock<Arc<ExecutorJournal>>,
 }
 
 impl Worker {
@@ -163,6 +166,7 @@ impl Worker {
             state_dir: config.state_dir.clone(),
             device: Semaphore::new(config.parallel),
             progress: Mutex::default(),
+            sessions: OnceLock::new(),
         }))
     }
 
@@ -172,6 +176,16 @@ impl Worker {
             node = self.chain.url(), genesis = ?self.chain.genesis(), "worker started");
         crate::sessions::serve::start(&self, config).await?;
         follow::follow(self).await
+    }
+
+    /// This worker answers in sessions, and this is their journal.
+    pub fn serves_sessions(&self, journal: Arc<ExecutorJournal>) {
+        let _ = self.sessions.set(journal);
+    }
+
+    /// The journal of the sessions that it serves.
+    pub fn sessions(&self) -> Option<&Arc<ExecutorJournal>> {
+        self.sessions.get()
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -215,7 +229,7 @@ impl Worker {
             Duty::Reveal { case, stage, round } => {
                 judge::reveal(&self, case, stage, round, &head).await
             }
-            Duty::Opening { case, job } => judge::post_opening(&self, case, job).await,
+            Duty::Opening { case } => judge::post_opening(&self, case, &head).await,
             Duty::Calibrate { root } => calibrate::calibrate(&self, root).await,
         }
     }

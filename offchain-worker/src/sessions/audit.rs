@@ -241,9 +241,8 @@ impl Opener {
     }
 
     async fn checked(&self, ask: &AuditAsk) -> Result<Result<About, Refusal>> {
-        let refused = |field, reason: &str| {
-            Ok(Err(Refusal::new(RefusalCode::NotServed, field, reason)))
-        };
+        let refused =
+            |field, reason: &str| Ok(Err(Refusal::new(RefusalCode::NotServed, field, reason)));
         let head = self.worker.chain.head().await?;
         if ask.valid_until < head.number || ask.valid_until > head.number.saturating_add(100) {
             return refused("valid_until", "is past, or more than 100 blocks away");
@@ -263,9 +262,8 @@ impl Opener {
             return refused("auditor", "is not to judge this case");
         }
         let record = fetch!(head, api::storage().operators().operators(), (auditor,));
-        let signed = record.is_some_and(|record| {
-            ask.verify(&self.worker.chain.genesis(), &ours(&record.hot_key))
-        });
+        let signed = record
+            .is_some_and(|record| ask.verify(&self.worker.chain.genesis(), &ours(&record.hot_key)));
         match signed {
             true => Ok(Ok(about)),
             false => Ok(Err(Refusal::new(
@@ -281,9 +279,17 @@ impl Opener {
 impl Audits for Opener {
     async fn open(&self, ask: AuditAsk) -> Result<Vec<OpenedAnswer>, Refusal> {
         let failed = |error: anyhow::Error| {
-            tracing::error!(case = ask.case, error = format!("{error:#}"), "opening answers");
+            tracing::error!(
+                case = ask.case,
+                error = format!("{error:#}"),
+                "opening answers"
+            );
             // Paths of this machine are nobody else's business.
-            Refusal::new(RefusalCode::Internal, "journal", "cannot be read now; try again")
+            Refusal::new(
+                RefusalCode::Internal,
+                "journal",
+                "cannot be read now; try again",
+            )
         };
         let about = self.checked(&ask).await.map_err(failed)??;
         self.answers(about).await.map_err(failed)
@@ -347,7 +353,10 @@ pub async fn judge(
     let root = about.checkpoint();
     let record = fetch!(head, api::storage().checkpoints().registry(), (root,));
     let record = record.context("the case's checkpoint is not registered any more")?;
-    let thresholds = record.thresholds.context("the checkpoint has no thresholds")?.0;
+    let thresholds = record
+        .thresholds
+        .context("the checkpoint has no thresholds")?
+        .0;
     let units = (
         record.info.units_per_prompt_token,
         record.info.units_per_output_token,
@@ -360,14 +369,22 @@ pub async fn judge(
     let engine = match engine {
         Ok(engine) => engine,
         Err(error) => {
-            tracing::error!(case = id, error = format!("{error:#}"), "no model to judge with");
+            tracing::error!(
+                case = id,
+                error = format!("{error:#}"),
+                "no model to judge with"
+            );
             return Ok((Verdict::NoModel, none()));
         }
     };
     let opened = match fetch_opened(worker, &head, id, about.operator()).await {
         Ok(opened) => opened,
         Err(error) => {
-            tracing::warn!(case = id, error = format!("{error:#}"), "the executor does not open");
+            tracing::warn!(
+                case = id,
+                error = format!("{error:#}"),
+                "the executor does not open"
+            );
             return Ok((Verdict::Withheld, none()));
         }
     };
@@ -500,10 +517,15 @@ impl Case<'_> {
                 };
                 let mut ranges = Vec::new();
                 for answer in opened {
-                    if binding.as_ref().is_some_and(|posted| !posted.contains(&answer.leaf)) {
+                    if binding
+                        .as_ref()
+                        .is_some_and(|posted| !posted.contains(&answer.leaf))
+                    {
                         return Err(Verdict::Withheld);
                     }
-                    let place = places.get(&answer.leaf.settlement).ok_or(Verdict::Withheld)?;
+                    let place = places
+                        .get(&answer.leaf.settlement)
+                        .ok_or(Verdict::Withheld)?;
                     // Only what lies under the settled root is what the executor committed to.
                     let range = answer.leaf.plancks(&self.genesis, place);
                     ranges.push(range.ok_or(Verdict::Withheld)?);
@@ -567,7 +589,10 @@ impl Case<'_> {
             About::Answer { receipt, .. } => receipt.receipt.clone(),
         };
         let (prompt, output) = self.units;
-        if receipt.answers(&self.genesis, request, prompt, output).is_err() {
+        if receipt
+            .answers(&self.genesis, request, prompt, output)
+            .is_err()
+        {
             return Err(hard(HardReason::OutputCount));
         }
         let trace = decode_trace(&answer.trace).map_err(|_| hard(HardReason::TraceRoot))?;

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`view`] | reads the finalised chain for both sides |
 //! | [`serve`] | an operator's executor: listens, settles, shows what auditors ask for |
+//! | [`audit`] | shows auditors what a case is about, and judges others' cases |
 //! | [`client`] | a client's side: opens, follows, closes |
 
+pub mod audit;
 pub mod client;
 pub mod serve;
 pub mod view;

@@ -1,6 +1,6 @@
 //! An operator's side: the executor behind its endpoint, and what keeps its journal and the chain in step.
 
-use super::{ours, theirs, view, view::Finalised, SessionKey};
+use super::{audit::Opener, ours, view, view::Finalised, SessionKey};
 use crate::{
     config::{default_tls_key_file, Config},
     duties::{on_device, Worker},
@@ -100,6 +100,11 @@ pub async fn start(worker: &Arc<Worker>, config: &Config) -> Result<()> {
         Arc::new(SessionKey(worker.signer.clone())),
         Arc::new(journal),
     )?;
+    executor.open_to_auditors(Arc::new(Opener {
+        worker: worker.clone(),
+        journal: executor.journal().clone(),
+    }));
+    worker.serves_sessions(executor.journal().clone());
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("`listen`: listening on {address}"))?;
@@ -317,9 +322,15 @@ fn next_id(id: &SessionId) -> SessionId {
 }
 
 /// One of our types as the generated client's, which differs in its account type only.
-pub fn recoded<Theirs: Decode>(ours: &impl Encode) -> Result<Static<Theirs>> {
-    let bytes = ours.encode();
-    let theirs = Theirs::decode(&mut bytes.as_slice())
-        .context("this node's runtime is not the one this program was built for")?;
-    Ok(Static(theirs))
+fn recoded<Theirs: Decode>(ours: &impl Encode) -> Result<Static<Theirs>> {
+    recoded_plain(ours).map(Static)
+}
+
+/// A value as another type with the same encoding.
+///
+/// # Errors
+/// It has another encoding.
+pub fn recoded_plain<To: Decode>(from: &impl Encode) -> Result<To> {
+    To::decode(&mut from.encode().as_slice())
+        .context("this node's runtime is not the one this program was built for")
 }
