@@ -253,6 +253,23 @@ impl Network {
         Ok(())
     }
 
+    /// The port that an operator's worker listens on for sessions; the same for every process of it.
+    pub fn endpoint_port(&self, operator: &Operator) -> Result<u16> {
+        let file = self.folder.join(format!("{}.port", operator.name));
+        if let Ok(port) = std::fs::read_to_string(&file) {
+            return port.trim().parse().context("a port");
+        }
+        let port = free_port()?;
+        std::fs::write(&file, port.to_string())?;
+        Ok(port)
+    }
+
+    /// The key of an operator's endpoint.
+    pub fn tls_key_file(&self, operator: &Operator) -> String {
+        let file = self.folder.join(format!("{}.tls", operator.name));
+        file.display().to_string()
+    }
+
     /// The configuration file of an operator's worker.
     pub fn worker_config(&self, operator: &Operator) -> Result<PathBuf> {
         let state = self.folder.join(&operator.name);
@@ -261,11 +278,14 @@ impl Network {
         std::fs::write(
             &path,
             format!(
-                "node = \"{}\"\nkey = \"{}\"\nblob_dir = \"{}\"\nstate_dir = \"{}\"\n",
+                "node = \"{}\"\nkey = \"{}\"\nblob_dir = \"{}\"\nstate_dir = \"{}\"\n\
+                 listen = \"127.0.0.1:{}\"\ntls_key_file = \"{}\"\nsettle_blocks = 5\n",
                 self.url(),
                 operator.hot_key(),
                 self.blobs().display(),
-                state.join("state").display()
+                state.join("state").display(),
+                self.endpoint_port(operator)?,
+                self.tls_key_file(operator),
             ),
         )?;
         Ok(path)

@@ -102,7 +102,8 @@ impl Network {
         capacity: u32,
         bond: &str,
     ) -> Result<Value> {
-        let tls = self.folder().join(format!("{}.tls", operator.name));
+        let tls = self.tls_key_file(operator);
+        let url = format!("https://127.0.0.1:{}", self.endpoint_port(operator)?);
         let bonded = self.key_file(&operator.name, "key", &operator.key)?;
         let hot = self.key_file(&operator.name, "hot", &operator.hot_key())?;
         self.call(&[
@@ -120,8 +121,10 @@ impl Network {
             bond,
             "--checkpoint",
             root,
+            "--url",
+            &url,
             "--tls-key-file",
-            &tls.display().to_string(),
+            &tls,
         ])
     }
 

@@ -13,6 +13,7 @@ mod funds;
 mod honest_job;
 mod leaving;
 mod node_trouble;
+mod sessions;
 
 use anyhow::{Context, Result};
 use chasqui_e2e::{interrupt, scenes, Network, NodeOptions};
@@ -43,6 +44,14 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     (
         "honest_job::the_same_seed_gives_the_same_text",
         honest_job::is_reproducible,
+    ),
+    (
+        "sessions::answers_stream_are_settled_audited_and_paid",
+        sessions::are_paid,
+    ),
+    (
+        "sessions::an_executor_that_is_killed_loses_nothing_and_charges_nothing_twice",
+        sessions::survive_a_crash,
     ),
     (
         "blob_prompts::a_job_with_one_is_computed_audited_and_paid",
