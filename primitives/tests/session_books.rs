@@ -33,11 +33,13 @@ fn a_client_signs_for_what_it_has_and_what_it_waits_for() {
     // WHEN it asks THEN each cap covers all before it
     assert_eq!(book.next(&slice, 40), Some(Slot { seq: 1, cap: 40 }));
     assert_eq!(book.next(&slice, 30), Some(Slot { seq: 2, cap: 70 }));
-    assert_eq!(book.at_risk(), 70);
+    assert_eq!((book.in_flight(), book.at_risk()), (70, 70));
     // AND a third has to wait for a receipt
     assert_eq!(book.next(&slice, 1), None);
     assert!(book.receipt(1, 10));
-    assert_eq!((book.receipted(), book.at_risk()), (10, 30));
+    assert_eq!((book.receipted(), book.in_flight()), (10, 30));
+    // AND what it signed for 70 can cost it so much still, however cheap the answer was
+    assert_eq!(book.at_risk(), 60);
     // AND nothing goes beyond the slice
     assert_eq!(book.next(&slice, 61), None);
     assert_eq!(book.next(&slice, 60), Some(Slot { seq: 3, cap: 100 }));

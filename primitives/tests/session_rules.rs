@@ -386,8 +386,8 @@ impl World {
             );
             everywhere += side.pending + side.paid + side.refunded;
             if side.kept_book {
-                // Whatever the operator does, it gets no more than what the client holds receipts for, and what is
-                // in flight.
+                // Whatever the operator does, it gets no more than what the client holds receipts for, and the
+                // price of one request.
                 let most = side.client.receipted() + side.client.at_risk();
                 assert!(
                     channel.settled <= most,

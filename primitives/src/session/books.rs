@@ -33,6 +33,7 @@ pub struct ClientBook {
     receipted: Balance,
     in_flight: BTreeMap<Seq, Balance>,
     most_in_flight: u32,
+    highest_cap: Balance,
 }
 
 impl Default for ClientBook {
@@ -49,6 +50,7 @@ impl ClientBook {
             receipted: 0,
             in_flight: BTreeMap::new(),
             most_in_flight,
+            highest_cap: 0,
         }
     }
 
@@ -85,8 +87,15 @@ impl ClientBook {
         self.receipted
     }
 
-    /// What everything that waits for a receipt can cost at the most.
+    /// The most that the operator can have been paid beyond what there are receipts for. It never exceeds what was in
+    /// flight when the highest cap was signed: whoever is paid too much for one request is paid so much less for the
+    /// next ones.
     pub fn at_risk(&self) -> Balance {
+        self.highest_cap.saturating_sub(self.receipted)
+    }
+
+    /// What everything that waits for a receipt can cost at the most.
+    pub fn in_flight(&self) -> Balance {
         self.in_flight
             .values()
             .fold(0, |sum, max_price| sum.saturating_add(*max_price))
@@ -104,7 +113,7 @@ impl ClientBook {
         }
         let cap = self
             .receipted
-            .checked_add(self.at_risk())?
+            .checked_add(self.in_flight())?
             .checked_add(max_price)?;
         if !channel.may_serve(cap) {
             return None;
@@ -112,6 +121,7 @@ impl ClientBook {
         let seq = self.next;
         self.next = seq.checked_add(1)?;
         self.in_flight.insert(seq, max_price);
+        self.highest_cap = self.highest_cap.max(cap);
         Some(Slot { seq, cap })
     }
 

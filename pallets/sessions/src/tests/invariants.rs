@@ -290,23 +290,23 @@ impl World {
                 let Some(at) = pick_channel(s, c).filter(|at| !is_honest(&at.1)) else {
                     return;
                 };
+                // Whatever the client signed last, for as much as that allows, or a planck more.
                 let rules = channel(at.0, &at.1).rules;
-                let last = rules.last_seq + count;
-                let asked = self.side(&at).asked.iter();
-                let Some(asked) = asked
-                    .filter(|asked| asked.request.seq == last)
-                    .max_by_key(|a| a.request.cap)
-                else {
+                let newest = self.side(&at).asked.last().cloned();
+                let Some(asked) = newest.filter(|asked| asked.request.seq > rules.last_seq) else {
                     return;
                 };
+                let most = asked.request.cap.saturating_sub(rules.settled);
+                let last = asked.request.seq;
                 let claim = Claim {
                     root: H256::zero(),
-                    sum,
+                    sum: sum.min(most.saturating_add(Balance::from(count == 0))),
                     first: rules.last_seq + 1,
                     last,
                 };
-                let entries = vec![entry(asked, claim)].try_into().unwrap();
+                let entries = vec![entry(&asked, claim)].try_into().unwrap();
                 if attempt(Call::settle { entries }, &account(BOB)) {
+                    assert!(claim.sum <= most, "I3: beyond the cap");
                     self.side(&at).executor.settled(last);
                     self.seen.insert("a hostile claim was taken".into());
                 }
