@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{AccountId, Balance, Balances, Runtime, RuntimeEvent, Sessions, System};
 use chasqui_primitives::{
-    audit::{HardReason, Stage, Subject, Verdict},
+    audit::{HardReason, Subject, Verdict},
     session::{
         sample::{OpenedLeaf, Opening},
         tree, Receipt, Request, SessionId, SignedRequest,
@@ -76,12 +76,7 @@ impl Traffic {
     }
 
     fn try_send(&mut self, who: &AccountId, call: Call) {
-        let name = format!("{call:?}");
-        let name = name
-            .split([' ', '{'])
-            .next()
-            .unwrap_or_default()
-            .to_string();
+        let name = call.get_call_name();
         let done = with_storage_layer(|| send(who, call));
         if done.is_ok() {
             self.seen.insert(name.into());
