@@ -325,7 +325,7 @@ impl Frames {
     ///
     /// # Errors
     /// Its length or version is not allowed.
-    pub fn next(&mut self) -> Result<Option<BytesMut>, WireError> {
+    pub fn take(&mut self) -> Result<Option<BytesMut>, WireError> {
         let Some(len) = self.buffer.first_chunk::<4>() else {
             return Ok(None);
         };
@@ -371,7 +371,7 @@ pub(crate) fn single<T: Decode>(
 ) -> Result<T, WireError> {
     let mut frames = Frames::new(most);
     frames.push(bytes);
-    let content = frames.next()?.ok_or(WireError::Truncated)?;
+    let content = frames.take()?.ok_or(WireError::Truncated)?;
     if frames.end().is_err() {
         return Err(WireError::malformed(field, "more than one frame"));
     }

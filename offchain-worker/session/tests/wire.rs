@@ -33,7 +33,7 @@ fn frames_survive_any_fragmentation() {
     let mut read = Vec::new();
     for byte in &bytes {
         frames.push(&[*byte]);
-        while let Some(content) = frames.next().unwrap() {
+        while let Some(content) = frames.take().unwrap() {
             read.push(Event::read(&content).unwrap());
         }
     }
@@ -51,7 +51,7 @@ fn wrong_frames_are_refused_at_once() {
     let read = |bytes: &[u8]| {
         let mut frames = Frames::new(100);
         frames.push(bytes);
-        frames.next()
+        frames.take()
     };
     assert_eq!(read(&[9, 0, 0, 0, 2]), Err(WireError::Version(2)));
     assert!(matches!(

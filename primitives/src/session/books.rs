@@ -192,13 +192,12 @@ pub struct ExecutorBook {
 }
 
 impl ExecutorBook {
-    /// The book as it was written down: the last accepted number, what all answers ever cost, what the chain has settled,
-    /// whether the channel is stopped, and those accepted requests that may come up again: number, hash, cap, and the
-    /// price once there is an answer.
+    /// The book as it was written down: the last accepted number, what all answers ever cost, whether the channel is
+    /// stopped, and those accepted requests that may come up again: number, hash, cap, and the price once there is an
+    /// answer.
     pub fn restore(
         last: Seq,
         receipted: Balance,
-        settled_to: Seq,
         stopped: bool,
         accepted: impl IntoIterator<Item = (Seq, H256, Balance, Option<Balance>)>,
     ) -> Self {
@@ -209,7 +208,6 @@ impl ExecutorBook {
                 .collect(),
             last,
             receipted,
-            settled_to,
             stopped,
         }
     }
@@ -217,11 +215,6 @@ impl ExecutorBook {
     /// The last accepted number; 0 for none.
     pub fn last(&self) -> Seq {
         self.last
-    }
-
-    /// What the chain has settled.
-    pub fn settled_to(&self) -> Seq {
-        self.settled_to
     }
 
     /// Whether the client equivocated.

@@ -136,7 +136,7 @@ impl Answer {
 
     async fn event(&mut self) -> Result<Event, ClientError> {
         loop {
-            if let Some(content) = self.frames.next().map_err(ErrorKind::Wire)? {
+            if let Some(content) = self.frames.take().map_err(ErrorKind::Wire)? {
                 return Ok(Event::read(&content).map_err(ErrorKind::Wire)?);
             }
             match self.stream.chunk().await? {

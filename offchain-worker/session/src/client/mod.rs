@@ -445,7 +445,7 @@ impl Inner {
         let mut stream = self.connections.post(&endpoint, RESUME_PATH, body).await?;
         let mut frames = Frames::new(MAX_ANSWER_BYTES);
         loop {
-            if let Some(content) = frames.next().map_err(ErrorKind::Wire)? {
+            if let Some(content) = frames.take().map_err(ErrorKind::Wire)? {
                 return match Event::read(&content).map_err(ErrorKind::Wire)? {
                     Event::Held(held) => Ok(held),
                     Event::Refused(refusal) => Err(ErrorKind::Refused(refusal).into()),

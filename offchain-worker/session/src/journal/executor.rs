@@ -196,7 +196,7 @@ impl ExecutorJournal {
                 }
             }
             let mut book =
-                ExecutorBook::restore(row.last, row.receipted, row.settled_to, row.stopped, known);
+                ExecutorBook::restore(row.last, row.receipted, row.stopped, known);
             let asked = Asked {
                 seq,
                 hash: request.signing_hash(&self.genesis),

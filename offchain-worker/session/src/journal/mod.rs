@@ -381,7 +381,7 @@ impl Transaction<'_> {
 }
 
 fn checksum(row: &[u8]) -> [u8; CHECK] {
-    let hash = sp_core::blake2_256(row);
+    let hash = sp_crypto_hashing::blake2_256(row);
     let mut check = [0; CHECK];
     check.copy_from_slice(&hash[..CHECK]);
     check

@@ -43,7 +43,7 @@ pub async fn post(address: SocketAddr, path: &str, body: Bytes) -> Vec<Event> {
     let mut frames = Frames::new(MAX_ANSWER_BYTES);
     frames.push(&bytes);
     let mut events = Vec::new();
-    while let Some(content) = frames.next().unwrap() {
+    while let Some(content) = frames.take().unwrap() {
         events.push(Event::read(&content).unwrap());
     }
     frames.end().unwrap();
