@@ -57,24 +57,12 @@
         with = "::subxt::utils::Static<::chasqui_primitives::audit::Subject>"
     ),
     substitute_type(
-        path = "chasqui_primitives::session::rules::Channel<B>",
-        with = "::subxt::utils::Static<::chasqui_primitives::session::rules::Channel<B>>"
-    ),
-    substitute_type(
         path = "chasqui_primitives::session::rules::Deposit",
         with = "::subxt::utils::Static<::chasqui_primitives::session::rules::Deposit>"
     ),
     substitute_type(
         path = "chasqui_primitives::session::tree::Claim",
         with = "::subxt::utils::Static<::chasqui_primitives::session::tree::Claim>"
-    ),
-    substitute_type(
-        path = "chasqui_primitives::session::SignedRequest<A>",
-        with = "::subxt::utils::Static<::chasqui_primitives::session::SignedRequest<A>>"
-    ),
-    substitute_type(
-        path = "chasqui_primitives::session::SignedReceipt<A>",
-        with = "::subxt::utils::Static<::chasqui_primitives::session::SignedReceipt<A>>"
     )
 )]
 mod generated {}

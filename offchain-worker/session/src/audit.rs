@@ -153,7 +153,7 @@ pub async fn fetch(
     let mut frames = Frames::new(MAX_OPENED_BYTES);
     let mut opened = Vec::new();
     loop {
-        while let Some(content) = frames.next().map_err(ErrorKind::Wire)? {
+        while let Some(content) = frames.take().map_err(ErrorKind::Wire)? {
             let event = AuditEvent::decode_all(&mut &content[..])
                 .map_err(|error| ErrorKind::Broken(error.to_string()))?;
             match event {

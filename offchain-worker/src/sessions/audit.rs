@@ -1,6 +1,9 @@
 //! Cases over session answers: showing what they are about, and judging it.
 
-use super::{ours, serve::recoded_plain, theirs, SessionKey};
+use super::{
+    convert::{receipt_of, request_of},
+    ours, theirs, SessionKey,
+};
 use crate::{
     duties::{on_device, Worker},
     registry,
@@ -82,8 +85,8 @@ pub async fn about(head: &Head, subject: &Subject) -> Result<Option<About>> {
             let Some(report) = fetch!(head, api::storage().sessions().reports(), (id,)) else {
                 return Ok(None);
             };
-            let signed: SignedRequest<AccountId> = recoded_plain(&report.request.0)?;
-            let receipt: SignedReceipt = recoded_plain(&report.receipt.0)?;
+            let signed = request_of(report.request);
+            let receipt = receipt_of(report.receipt);
             Ok(Some(About::Answer {
                 operator: receipt.receipt.operator.clone(),
                 checkpoint: signed.request.checkpoint,
@@ -157,7 +160,7 @@ pub async fn own_cases(head: &Head, operator: &chasqui_chain::AccountId32) -> Re
     while let Some(item) = reports.next().await {
         let report = item?.value().decode()?;
         if let ReportStage::InAudit { case } = report.stage {
-            let of = report.receipt.0.receipt.operator;
+            let of = report.receipt.receipt.operator;
             cases.extend((of == *operator).then_some(case));
         }
     }

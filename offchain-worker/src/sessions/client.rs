@@ -189,7 +189,7 @@ pub async fn session_json(head: &Head, id: &SessionId) -> Result<Option<Value>> 
     while let Some(item) = items.next().await {
         let item = item?;
         let (_, operator) = item.key()?.decode()?;
-        let rules = item.value().decode()?.rules.0;
+        let rules = item.value().decode()?.rules;
         channels.push(json!({
             "operator": operator.to_string(),
             "slice": rules.slice.to_string(),

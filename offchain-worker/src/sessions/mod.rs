@@ -3,12 +3,14 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`view`] | reads the finalised chain for both sides |
+//! | `convert` | the chain client's types and ours |
 //! | [`serve`] | an operator's executor: listens, settles, shows what auditors ask for |
 //! | [`audit`] | shows auditors what a case is about, and judges others' cases |
 //! | [`client`] | a client's side: opens, follows, closes |
 
 pub mod audit;
 pub mod client;
+mod convert;
 pub mod serve;
 pub mod view;
 

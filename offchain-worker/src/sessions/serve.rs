@@ -1,6 +1,6 @@
 //! An operator's side: the executor behind its endpoint, and what keeps its journal and the chain in step.
 
-use super::{audit::Opener, ours, view, view::Finalised, SessionKey};
+use super::{audit::Opener, convert::request_for_chain, ours, view, view::Finalised, SessionKey};
 use crate::{
     config::{default_tls_key_file, Config},
     duties::{on_device, Worker},
@@ -21,7 +21,6 @@ use chasqui_session::{
     tls::TlsKey,
     Executor, ExecutorConfig, JournalError,
 };
-use parity_scale_codec::{Decode, Encode};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
@@ -266,9 +265,10 @@ impl Clerk {
             .await?;
         self.cleared_to.insert(id, clear.max(cleared));
         if let Some(proof) = evidence.filter(|_| standing.channel.stopped.is_none()) {
-            let call = api::tx()
-                .sessions()
-                .prove_equivocation(recoded(&proof.first)?, recoded(&proof.second)?);
+            let call = api::tx().sessions().prove_equivocation(
+                request_for_chain(&proof.first),
+                request_for_chain(&proof.second),
+            );
             match self.worker.submit(&call).await {
                 Ok(()) => tracing::info!(session = ?id, "the client's equivocation is proven"),
                 Err(error) => tracing::warn!(%error, session = ?id, "proving an equivocation"),
@@ -286,7 +286,7 @@ impl Clerk {
             return Ok(None);
         }
         Ok(Some(Entry {
-            request: recoded(&request)?,
+            request: request_for_chain(&request),
             claim: Static(claim),
             // The hot key signs the transaction, which is as good.
             signature: None,
@@ -319,18 +319,4 @@ fn next_id(id: &SessionId) -> SessionId {
         }
     }
     *id
-}
-
-/// One of our types as the generated client's, which differs in its account type only.
-fn recoded<Theirs: Decode>(ours: &impl Encode) -> Result<Static<Theirs>> {
-    recoded_plain(ours).map(Static)
-}
-
-/// A value as another type with the same encoding.
-///
-/// # Errors
-/// It has another encoding.
-pub fn recoded_plain<To: Decode>(from: &impl Encode) -> Result<To> {
-    To::decode(&mut from.encode().as_slice())
-        .context("this node's runtime is not the one this program was built for")
 }

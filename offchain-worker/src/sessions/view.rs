@@ -1,6 +1,6 @@
 //! The finalised chain, as sessions read it.
 
-use super::{ours, theirs};
+use super::{convert::channel_of, ours, theirs};
 use crate::view::fetch;
 use anyhow::Context;
 use async_trait::async_trait;
@@ -106,7 +106,7 @@ pub async fn standing(
         checkpoint: session.checkpoint,
         open: session.stage == SessionStage::Open,
         committee: session.committee.0.iter().map(ours).collect(),
-        channel: channel.rules.0,
+        channel: channel_of(&channel.rules),
         signer: ours(&channel.signer),
         terms: terms(head, &session.checkpoint).await?,
     }))

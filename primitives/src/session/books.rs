@@ -54,20 +54,27 @@ impl ClientBook {
         }
     }
 
-    /// The book as it was written down: the next number, what all receipts cost, and what waits for one with the most
-    /// that it may cost.
+    /// The book as it was written down: the next number, what all receipts cost, what waits for one with the most
+    /// that it may cost, and the highest cap that was signed.
     pub fn restore(
         next: Seq,
         receipted: Balance,
         in_flight: impl IntoIterator<Item = (Seq, Balance)>,
         most_in_flight: u32,
+        highest_cap: Balance,
     ) -> Self {
         Self {
             next: next.max(FIRST_SEQ),
             receipted,
             in_flight: in_flight.into_iter().collect(),
             most_in_flight,
+            highest_cap,
         }
+    }
+
+    /// The highest cap that was signed.
+    pub fn highest_cap(&self) -> Balance {
+        self.highest_cap
     }
 
     /// The number of the next request.
@@ -76,7 +83,7 @@ impl ClientBook {
     }
 
     /// What waits for a receipt, each with the most that it may cost, in order.
-    pub fn in_flight(&self) -> impl Iterator<Item = (Seq, Balance)> + '_ {
+    pub fn waiting(&self) -> impl Iterator<Item = (Seq, Balance)> + '_ {
         self.in_flight
             .iter()
             .map(|(seq, max_price)| (*seq, *max_price))

@@ -32,6 +32,7 @@ struct Row {
     next: Seq,
     receipted: Balance,
     in_flight: Vec<(Seq, Balance)>,
+    highest_cap: Balance,
 }
 
 /// A request that was signed, with what it takes to send it again and to check the answer.
@@ -135,7 +136,15 @@ impl ClientJournal {
     ) -> Result<Option<ClientBook>> {
         let row: Option<Row> = transaction.get(CHANNELS, &channel_key(session, operator))?;
         let most = most_in_flight.min(MOST_IN_FLIGHT);
-        Ok(row.map(|row| ClientBook::restore(row.next, row.receipted, row.in_flight, most)))
+        Ok(row.map(|row| {
+            ClientBook::restore(
+                row.next,
+                row.receipted,
+                row.in_flight,
+                most,
+                row.highest_cap,
+            )
+        }))
     }
 
     fn put_book(
@@ -147,7 +156,8 @@ impl ClientJournal {
         let row = Row {
             next: book.next_seq(),
             receipted: book.receipted(),
-            in_flight: book.in_flight().collect(),
+            in_flight: book.waiting().collect(),
+            highest_cap: book.highest_cap(),
         };
         transaction.put(CHANNELS, &channel_key(session, operator), &row)
     }
@@ -183,7 +193,7 @@ impl ClientJournal {
             let next = last
                 .checked_add(FIRST_SEQ)
                 .ok_or_else(|| JournalError::Misuse("the channel's numbers are used up".into()))?;
-            let book = ClientBook::restore(next, receipted, [], 1);
+            let book = ClientBook::restore(next, receipted, [], 1, receipted);
             Self::put_book(transaction, session, operator, &book)
         })
     }
@@ -204,9 +214,8 @@ impl ClientJournal {
     ) -> Result<Option<Begun>> {
         let sign = |transaction: &Transaction<'_>| {
             let book = Self::book(transaction, session, operator, most_in_flight)?;
-            let mut book = book.unwrap_or_else(|| {
-                ClientBook::restore(FIRST_SEQ, 0, [], most_in_flight.min(MOST_IN_FLIGHT))
-            });
+            let mut book =
+                book.unwrap_or_else(|| ClientBook::new(most_in_flight.min(MOST_IN_FLIGHT)));
             let Some(slot) = book.next(&standing.channel, max_price) else {
                 return Ok(None);
             };
@@ -227,7 +236,7 @@ impl ClientJournal {
             let Some(book) = Self::book(transaction, session, operator, 1)? else {
                 return Ok(Vec::new());
             };
-            book.in_flight()
+            book.waiting()
                 .map(|(seq, _)| {
                     transaction
                         .get(ASKED, &key(session, operator, seq))?
@@ -244,7 +253,7 @@ impl ClientJournal {
     pub fn spent(&self, session: &SessionId, operator: &AccountId) -> Result<(Balance, Balance)> {
         self.store.look(|transaction| {
             let book = Self::book(transaction, session, operator, 1)?;
-            Ok(book.map_or((0, 0), |book| (book.receipted(), book.at_risk())))
+            Ok(book.map_or((0, 0), |book| (book.receipted(), book.in_flight())))
         })
     }
 
@@ -274,7 +283,7 @@ impl ClientJournal {
             Self::put_book(transaction, session, operator, &book)?;
             transaction.put(DONE, &at, done)?;
             // What still waits for its receipt stays, however old.
-            let waits = book.in_flight().map(|(seq, _)| seq).min();
+            let waits = book.waiting().map(|(seq, _)| seq).min();
             let newest_old = seq.saturating_sub(self.keep);
             let old = waits.map_or(newest_old, |first| newest_old.min(first.saturating_sub(1)));
             if old < FIRST_SEQ {
