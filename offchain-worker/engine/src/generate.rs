@@ -17,7 +17,7 @@ use crate::sampling::{check_sampling, expected_and_margin, Sampling};
 use crate::tokenizer::Tokenizer;
 
 /// Tokens of a sequence that are scored at once: bounds the memory of their hidden states.
-const CHUNK: usize = 256;
+pub(crate) const CHUNK: usize = 256;
 
 /// Logits that are computed at once while scoring, in elements: bounds their memory.
 const LOGITS: usize = 1 << 22;
@@ -228,7 +228,7 @@ impl Engine {
         Ok(())
     }
 
-    fn check_ids(&self, field: &'static str, ids: &[u32]) -> Result<()> {
+    pub(crate) fn check_ids(&self, field: &'static str, ids: &[u32]) -> Result<()> {
         let (vocab, context) = (
             self.config().vocab_size,
             self.config().max_position_embeddings,
@@ -266,20 +266,26 @@ impl Engine {
     ) -> Result<Generation> {
         self.check(&request.prompt_ids, &request.sampling)?;
         let mut sequence = self.decoder.sequence(Progress::capacity(request))?;
-        let mut progress = Progress::new(request.clone(), self.config().hidden_size);
+        let mut progress = Progress::new(request.clone(), self.config().hidden_size, None);
         let prompt = &request.prompt_ids;
         let mut hidden = self.feed(&mut sequence, prompt, prompt.len() - 1)?;
         loop {
             let chosen = progress.choose(&hidden, &self.decoder.logits(&hidden)?)?;
-            if let Some(finish_reason) = progress.take(self, chosen, &mut on_token) {
-                return Ok(progress.finish(finish_reason));
+            let id = chosen.id;
+            if let Some(reason) = progress.take(self, chosen, &mut |token, _| on_token(token)) {
+                return Ok(progress.finish(reason));
             }
-            hidden = self.feed(&mut sequence, &[chosen.0], 0)?;
+            hidden = self.feed(&mut sequence, &[id], 0)?;
         }
     }
 
     /// Appends `ids` to `sequence`; hidden states of `ids[from..]`.
-    fn feed(&self, sequence: &mut Sequence, ids: &[u32], from: usize) -> Result<Vec<f32>> {
+    pub(crate) fn feed(
+        &self,
+        sequence: &mut Sequence,
+        ids: &[u32],
+        from: usize,
+    ) -> Result<Vec<f32>> {
         let pass = Pass {
             sequence,
             ids,

@@ -11,6 +11,7 @@
 //! | [`generate`], [`load`] | [`Engine`]: load, generate, score, replay |
 //! | [`batch`] | [`Batcher`](batch::Batcher): many requests at once, sharing each pass |
 //! | [`sampling`] | logits to token, and how far a claimed token is from honest |
+//! | [`logprobs`] | how likely the model found a token |
 //! | [`fingerprint`] | hidden states condensed into integers that an auditor recomputes |
 //! | [`philox`] | the counter-based generator behind noise and initialisation |
 //!
@@ -27,6 +28,7 @@ pub mod config;
 pub mod cpu;
 pub mod decoder;
 pub mod device;
+mod embed;
 pub mod error;
 mod files;
 pub mod fingerprint;
@@ -34,6 +36,7 @@ pub mod generate;
 pub mod generation_config;
 mod init;
 pub mod load;
+pub mod logprobs;
 pub mod model;
 mod noise;
 pub mod philox;
@@ -56,6 +59,7 @@ pub use generate::{
 };
 pub use generation_config::GenerationDefaults;
 pub use load::LoadOptions;
+pub use logprobs::TokenLogprobs;
 pub use model::Llama;
 pub use sampling::Sampling;
 pub use tokenizer::{Detokenizer, Tokenizer};

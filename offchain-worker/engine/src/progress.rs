@@ -8,12 +8,25 @@ use chasqui_primitives::FinishReason;
 use crate::error::Result;
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::generate::{Engine, GenerateRequest, Generation, Timings, TokenEvent};
+use crate::logprobs::{token_logprobs, TokenLogprobs};
 use crate::sampling::sample;
+
+/// A sampled token.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) id: u32,
+    /// Of the state that chose it.
+    pub(crate) fingerprint: Fingerprint,
+    /// Where the request asks for them.
+    pub(crate) logprobs: Option<TokenLogprobs>,
+}
 
 /// The output so far, and how the next token follows from a state.
 #[derive(Debug)]
 pub(crate) struct Progress {
     request: GenerateRequest,
+    /// How many alternatives to report with each token; `None` reports no log-probabilities.
+    top_logprobs: Option<usize>,
     fingerprinter: Fingerprinter,
     output_ids: Vec<u32>,
     fingerprints: Vec<Fingerprint>,
@@ -23,8 +36,9 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// `width` is the model's hidden size; the clock starts now.
-    pub(crate) fn new(request: GenerateRequest, width: usize) -> Self {
+    pub(crate) fn new(request: GenerateRequest, width: usize, top_logprobs: Option<usize>) -> Self {
         Self {
+            top_logprobs,
             fingerprinter: Fingerprinter::new(&request.fingerprint_seed, width),
             request,
             output_ids: Vec::new(),
@@ -48,28 +62,33 @@ impl Progress {
         self.output_ids.last().copied()
     }
 
-    /// The next token and the fingerprint of the state that chose it.
+    /// The next token.
     ///
     /// # Errors
     /// A logit or a hidden state that is not finite.
-    pub(crate) fn choose(&self, hidden: &[f32], logits: &[f32]) -> Result<(u32, Fingerprint)> {
+    pub(crate) fn choose(&self, hidden: &[f32], logits: &[f32]) -> Result<Chosen> {
         let position = (self.request.prompt_ids.len() + self.output_ids.len()) as u64;
         let id = sample(logits, &self.request.sampling, position)?;
-        Ok((id, self.fingerprinter.fingerprint(hidden)?))
+        Ok(Chosen {
+            id,
+            fingerprint: self.fingerprinter.fingerprint(hidden)?,
+            logprobs: self.top_logprobs.map(|top| token_logprobs(logits, id, top)),
+        })
     }
 
     /// Counts a chosen token, shows it to `on_token`, and says whether the output ends with it.
     pub(crate) fn take(
         &mut self,
         engine: &Engine,
-        (id, fingerprint): (u32, Fingerprint),
-        on_token: &mut dyn FnMut(TokenEvent) -> ControlFlow<()>,
+        chosen: Chosen,
+        on_token: &mut dyn FnMut(TokenEvent, Option<TokenLogprobs>) -> ControlFlow<()>,
     ) -> Option<FinishReason> {
-        self.fingerprints.push(fingerprint);
+        let id = chosen.id;
+        self.fingerprints.push(chosen.fingerprint);
         self.output_ids.push(id);
         self.first.get_or_insert_with(Instant::now);
         let index = self.output_ids.len() - 1;
-        let flow = on_token(TokenEvent { index, id });
+        let flow = on_token(TokenEvent { index, id }, chosen.logprobs);
         if engine.is_stop(id, &self.request.sampling) {
             Some(FinishReason::Stop)
         } else if self.output_ids.len() == self.request.sampling.max_tokens as usize {

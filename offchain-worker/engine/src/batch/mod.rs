@@ -19,10 +19,12 @@ use std::thread::JoinHandle;
 
 use crate::error::{EngineError, Result};
 use crate::generate::{Engine, GenerateRequest, Generation, TokenEvent};
+use crate::logprobs::{TokenLogprobs, MAX_TOP_LOGPROBS};
 use crate::progress::Progress;
 
 /// Sees every token of a request as it is made; [`ControlFlow::Break`] ends the request.
-pub type OnToken = Box<dyn FnMut(TokenEvent) -> ControlFlow<()> + Send>;
+/// Log-probabilities come with it where the request asked for them.
+pub type OnToken = Box<dyn FnMut(TokenEvent, Option<TokenLogprobs>) -> ControlFlow<()> + Send>;
 /// Gets a request's outcome, once, on the batcher's thread: it must not block.
 pub type OnDone = Box<dyn FnOnce(Result<Generation>) + Send>;
 
@@ -69,6 +71,7 @@ pub struct Load {
 /// A request as the queue holds it.
 struct Job {
     request: GenerateRequest,
+    top_logprobs: Option<usize>,
     capacity: usize,
     bytes: usize,
     on_token: OnToken,
@@ -157,9 +160,31 @@ impl Batcher {
     pub fn submit(
         &self,
         request: GenerateRequest,
-        on_token: impl FnMut(TokenEvent) -> ControlFlow<()> + Send + 'static,
+        mut on_token: impl FnMut(TokenEvent) -> ControlFlow<()> + Send + 'static,
         on_done: impl FnOnce(Result<Generation>) + Send + 'static,
     ) -> Result<()> {
+        self.submit_scored(request, None, move |token, _| on_token(token), on_done)
+    }
+
+    /// As [`Self::submit`]; with `top_logprobs`, every token comes with its log-probability and
+    /// those of that many alternatives (see [`token_logprobs`](crate::logprobs::token_logprobs)).
+    ///
+    /// # Errors
+    /// As [`Self::submit`], or more alternatives than
+    /// [`MAX_TOP_LOGPROBS`](crate::logprobs::MAX_TOP_LOGPROBS).
+    pub fn submit_scored(
+        &self,
+        request: GenerateRequest,
+        top_logprobs: Option<usize>,
+        on_token: impl FnMut(TokenEvent, Option<TokenLogprobs>) -> ControlFlow<()> + Send + 'static,
+        on_done: impl FnOnce(Result<Generation>) + Send + 'static,
+    ) -> Result<()> {
+        if let Some(top) = top_logprobs.filter(|top| *top > MAX_TOP_LOGPROBS) {
+            return Err(EngineError::request(
+                "top_logprobs",
+                format!("is {top}; at most {MAX_TOP_LOGPROBS} are computed"),
+            ));
+        }
         let Shared { engine, limits, .. } = &*self.shared;
         engine.check(&request.prompt_ids, &request.sampling)?;
         let capacity = Progress::capacity(&request);
@@ -175,6 +200,7 @@ impl Batcher {
         }
         let job = Job {
             request,
+            top_logprobs,
             capacity,
             bytes,
             on_token: Box::new(on_token),

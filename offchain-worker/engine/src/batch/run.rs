@@ -8,9 +8,8 @@ use rayon::prelude::*;
 use super::{Job, OnDone, OnToken, Shared};
 use crate::decoder::{Pass, Sequence};
 use crate::error::{EngineError, Result};
-use crate::fingerprint::Fingerprint;
 use crate::generate::{Engine, Generation};
-use crate::progress::Progress;
+use crate::progress::{Chosen, Progress};
 
 /// A request that takes part in the passes.
 struct Running {
@@ -27,7 +26,7 @@ impl Running {
     fn new(job: Job, engine: &Engine) -> std::result::Result<Self, (OnDone, EngineError)> {
         match engine.decoder().sequence(job.capacity) {
             Ok(sequence) => Ok(Self {
-                progress: Progress::new(job.request, engine.config().hidden_size),
+                progress: Progress::new(job.request, engine.config().hidden_size, job.top_logprobs),
                 sequence,
                 fed: 0,
                 bytes: job.bytes,
@@ -255,7 +254,7 @@ fn attempt(
             retry: false,
         });
     }
-    let chosen: Vec<(usize, Result<(u32, Fingerprint)>)> = choosing
+    let chosen: Vec<(usize, Result<Chosen>)> = choosing
         .par_iter()
         .zip(hidden.par_chunks_exact(width))
         .zip(logits.par_chunks_exact(vocab))
