@@ -18,7 +18,7 @@ use crate::sampling::{check_sampling, expected_and_margin, Sampling};
 use crate::tokenizer::Tokenizer;
 
 /// Tokens of a sequence that are scored at once: bounds the memory of their hidden states.
-const CHUNK: usize = 256;
+pub(crate) const CHUNK: usize = 256;
 
 /// Logits that are computed at once while scoring, in elements: bounds their memory.
 const LOGITS: usize = 1 << 22;
@@ -233,7 +233,7 @@ impl Engine {
         Ok(())
     }
 
-    fn check_ids(&self, field: &'static str, ids: &[u32]) -> Result<()> {
+    pub(crate) fn check_ids(&self, field: &'static str, ids: &[u32]) -> Result<()> {
         let (vocab, context) = (
             self.config().vocab_size,
             self.config().max_position_embeddings,
@@ -285,7 +285,12 @@ impl Engine {
     }
 
     /// Appends `ids` to `sequence`; hidden states of `ids[from..]`.
-    fn feed(&self, sequence: &mut Sequence, ids: &[u32], from: usize) -> Result<Vec<f32>> {
+    pub(crate) fn feed(
+        &self,
+        sequence: &mut Sequence,
+        ids: &[u32],
+        from: usize,
+    ) -> Result<Vec<f32>> {
         let pass = Pass {
             sequence,
             ids,

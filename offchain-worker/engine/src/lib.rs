@@ -28,6 +28,7 @@ pub mod config;
 pub mod cpu;
 pub mod decoder;
 pub mod device;
+mod embed;
 pub mod error;
 mod files;
 pub mod fingerprint;

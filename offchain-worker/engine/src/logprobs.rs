@@ -17,14 +17,15 @@ pub struct LogProbs {
 impl LogProbs {
     /// Of `id`, and of the `top` likeliest tokens (at most [`MAX_TOP_LOGPROBS`]), under finite
     /// `logits`.
-    pub(crate) fn of(logits: &[f32], id: u32, top: u8) -> Self {
+    pub fn of(logits: &[f32], id: u32, top: u8) -> Self {
         let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mass: f64 = logits
             .iter()
             .map(|logit| f64::from(logit - best).exp())
             .sum();
         let log_mass = mass.ln();
-        let log_prob = |logit: f32| (f64::from(logit - best) - log_mass) as f32;
+        // Rounding must not make a certain token more than certain.
+        let log_prob = |logit: f32| (f64::from(logit - best) - log_mass).min(0.0) as f32;
         let mut held = Self {
             chosen: logits.get(id as usize).map_or(f32::MIN, |l| log_prob(*l)),
             top: [(0, 0.0); MAX_TOP_LOGPROBS as usize],

@@ -113,8 +113,8 @@ fn sort_by_rank(tokens: &mut [u32], logits: &[f32]) {
     });
 }
 
-/// The `k` best tokens in rank order.
-fn top_k(logits: &[f32], k: usize) -> Vec<u32> {
+/// The `k` best tokens in rank order; `k` is at least 1.
+pub(crate) fn top_k(logits: &[f32], k: usize) -> Vec<u32> {
     let mut tokens: Vec<u32> = (0..logits.len() as u32).collect();
     if k < tokens.len() {
         tokens.select_nth_unstable_by(k - 1, |&a, &b| {

@@ -67,6 +67,11 @@ impl Tokenizer {
         self.inner.token_to_id(token)
     }
 
+    /// The token of an id as the vocabulary writes it: for most tokenizers not its text.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
     /// Turns a stream of ids into a stream of text.
     pub fn stream(&self, skip_special: bool) -> Detokenizer<'_> {
         Detokenizer {

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod checkpoint;
 pub mod failure;
 pub mod funds;
+pub mod gateway;
 pub mod generate;
 pub mod job;
 pub mod model;
@@ -53,6 +54,8 @@ enum Command {
     Model(model::Model),
     /// Run the worker.
     Run(run::RunCommand),
+    /// Serve models to OpenAI clients: completions, chat, embeddings, metrics and a live page.
+    Gateway(gateway::GatewayCommand),
     /// Show the node, the newest block and the epoch; with a configuration, the worker's operator too.
     Status(status::StatusCommand),
     #[command(subcommand)]
@@ -77,6 +80,7 @@ impl Command {
             Self::Audit(command) => quiet(|| command.run()),
             Self::Model(command) => done(quiet(|| command.run())),
             Self::Run(command) => done(block_on(command.run())),
+            Self::Gateway(command) => done(block_on(command.run())),
             Self::Status(command) => done(quiet(|| block_on(command.run()))),
             Self::Operator(command) => done(quiet(|| block_on(command.run()))),
             Self::Checkpoint(command) => done(quiet(|| block_on(command.run()))),

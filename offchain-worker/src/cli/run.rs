@@ -64,7 +64,7 @@ impl RunCommand {
 }
 
 /// Waits until somebody asks the program to stop; the signal's name.
-async fn stop_signal() -> Result<&'static str> {
+pub(super) async fn stop_signal() -> Result<&'static str> {
     let mut interrupt = signal(SignalKind::interrupt()).context("catching SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("catching SIGTERM")?;
     Ok(tokio::select! {
