@@ -9,7 +9,7 @@ use crate::{
     registry,
     view::{bounded, fetch},
 };
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, Context, Result};
 use async_trait::async_trait;
 use chasqui_audit::{replay::replay_all, Commitment, Opening};
 use chasqui_chain::{api, Head, H256};
