@@ -195,8 +195,7 @@ impl ExecutorJournal {
                     }
                 }
             }
-            let mut book =
-                ExecutorBook::restore(row.last, row.receipted, row.stopped, known);
+            let mut book = ExecutorBook::restore(row.last, row.receipted, row.stopped, known);
             let asked = Asked {
                 seq,
                 hash: request.signing_hash(&self.genesis),
