@@ -228,7 +228,7 @@ impl Both {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(6))]
 
     // GIVEN a client, an executor and a chain
     // WHEN anything happens in any order: messages lost and repeated, either side killed, settlements unheard of

@@ -140,6 +140,8 @@ fn a_query_is_bound_to_chain_channel_and_time() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     // GIVEN any bytes
     // WHEN either side reads them
     // THEN it ends with a message or an error

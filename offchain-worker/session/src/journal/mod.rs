@@ -88,8 +88,19 @@ struct Identity {
 
 /// The database with its rows.
 pub(crate) struct Store {
-    db: Database,
+    /// There until the store goes.
+    db: Option<Database>,
     path: PathBuf,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        // Closing a damaged file may panic too; everything that counts was committed before.
+        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+            tracing::error!(path = %self.path.display(), "the journal could not be closed: damaged");
+        }
+    }
 }
 
 impl std::fmt::Debug for Store {
@@ -171,7 +182,7 @@ impl Store {
             .create(&unborn)
             .map_err(|error| open_error(path, error))?;
         let store = Self {
-            db,
+            db: Some(db),
             path: path.to_path_buf(),
         };
         store.write(|transaction| {
@@ -204,7 +215,7 @@ impl Store {
             })?;
         }
         let store = Self {
-            db,
+            db: Some(db),
             path: path.to_path_buf(),
         };
         let found: Identity = store
@@ -282,7 +293,12 @@ impl Store {
         keep: impl FnOnce(&T) -> bool,
     ) -> Result<T> {
         guarded(&self.path, || {
-            let inner = self.db.begin_write().map_err(|error| self.failed(error))?;
+            let inner = self
+                .db
+                .as_ref()
+                .ok_or_else(|| JournalError::Misuse("it is closed".into()))?
+                .begin_write()
+                .map_err(|error| self.failed(error))?;
             let outcome = work(&Transaction {
                 inner: &inner,
                 store: self,

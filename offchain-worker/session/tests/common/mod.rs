@@ -329,10 +329,12 @@ impl World {
             .enable_all()
             .build()
             .unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let serving = executor.clone();
         runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
             let key = TlsKey::from_seed(&TLS_SEED);
             serving
                 .serve(listener, &key, std::future::pending())
