@@ -340,8 +340,7 @@ impl World {
             }
             Op::Blocks(count) => (0..count).for_each(|_| self.next_block()),
         }
-        for who in 0..OPERATORS {
-            let (old, new) = (&before[who], &self.channels[who]);
+        for (who, (old, new)) in before.iter().zip(&self.channels).enumerate() {
             if signed != Some(who) {
                 assert!(shrank_lawfully(old, new, self.now), "I1: {old:?} {new:?}");
             }

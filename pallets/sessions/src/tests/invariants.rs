@@ -64,7 +64,7 @@ struct World {
 
 /// Odd operators are hostile.
 fn is_honest(operator: &AccountId) -> bool {
-    number_of(operator) % 2 == 0
+    number_of(operator).is_multiple_of(2)
 }
 
 /// Calls, and if that fails nothing may have changed.
