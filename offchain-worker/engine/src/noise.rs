@@ -52,11 +52,13 @@ fn bound(high: u32) -> f64 {
 /// Whether any of the block may reach `best`.
 #[inline(always)]
 fn may_win(logits: &[f32; BLOCK], words: &Words, temperature: f64, best: f64) -> bool {
-    let mut any = false;
-    for lane in 0..BLOCK {
-        any |= f64::from(logits[lane]) + temperature * bound(words.high[lane]) >= best;
-    }
-    any
+    // No early end: lanes are compared side by side.
+    logits
+        .iter()
+        .zip(&words.high)
+        .fold(false, |any, (logit, high)| {
+            any | (f64::from(*logit) + temperature * bound(*high) >= best)
+        })
 }
 
 /// Highest `logit + T * noise` of all tokens and the lowest id that has it.

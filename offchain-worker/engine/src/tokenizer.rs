@@ -106,6 +106,8 @@ pub struct Detokenizer<'a> {
 impl Detokenizer<'_> {
     /// A character has at most four bytes; what stays incomplete longer never completes.
     const MOST_HELD: usize = 8;
+    /// Most tokens of a character that is not whole yet.
+    const MOST_BEGUN: usize = 3;
     /// Tokens kept while nothing is shown, as with special tokens that are skipped.
     const MOST_KEPT: usize = 64;
 
@@ -117,10 +119,36 @@ impl Detokenizer<'_> {
         self.ids.push(id);
         let text = self.pending()?;
         let incomplete = text.ends_with('\u{FFFD}');
-        if incomplete && self.ids.len() - self.shown < Self::MOST_HELD {
-            return Ok(String::new());
+        match incomplete {
+            true if self.ids.len() - self.shown < Self::MOST_HELD => Ok(String::new()),
+            true => self.show_settled(),
+            false => {
+                self.show(&text);
+                Ok(text)
+            }
         }
+    }
+
+    /// Shows all that is held back but the last tokens, which may begin a character: what comes before them is either
+    /// U+FFFD itself, which a text may well contain, or will never be anything else. A cut through a character leaves a
+    /// replacement on both sides, so the right one is where both sides have the fewest characters.
+    fn show_settled(&mut self) -> Result<String> {
+        let end = self.ids.len();
+        let mut best: Option<(usize, usize)> = None;
+        for split in end - Self::MOST_BEGUN..end {
+            let mut characters = 0;
+            for part in [&self.ids[self.shown..split], &self.ids[split..]] {
+                let text = self.tokenizer.decode(part, self.skip_special)?;
+                characters += text.chars().count();
+            }
+            if best.is_none_or(|(least, _)| characters <= least) {
+                best = Some((characters, split));
+            }
+        }
+        let held = self.ids.split_off(best.map_or(end, |(_, split)| split));
+        let text = self.pending()?;
         self.show(&text);
+        self.ids.extend(held);
         Ok(text)
     }
 

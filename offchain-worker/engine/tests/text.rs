@@ -168,6 +168,24 @@ fn emoji_of_several_tokens() {
     );
 }
 
+// GIVEN a text that holds replacement characters itself, followed by a character of several tokens
+// WHEN it is streamed
+// THEN the pieces add up to it: what looks incomplete and is not is not waited for, and what is begun is not cut
+#[test]
+fn replacement_characters_in_the_text() {
+    let of_bytes = tokenizer();
+    let (_dir, fallback) = byte_fallback();
+    for count in 1..=9 {
+        for end in ["\u{1d00}", "🦙", "é", "x", ""] {
+            let text = "\u{FFFD}".repeat(count) + end;
+            let ids = of_bytes.encode(&text, false).unwrap();
+            assert_eq!(streamed(&of_bytes, &ids).concat(), text);
+            let ids = bytes(&text);
+            assert_eq!(streamed(&fallback, &ids).concat(), text);
+        }
+    }
+}
+
 // GIVEN special tokens between words, which are not shown
 // WHEN the words are streamed
 // THEN the space before the next word is not lost
