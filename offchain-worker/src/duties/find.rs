@@ -2,7 +2,7 @@
 
 use super::{Duty, DutyStage};
 use crate::{
-    sessions::audit::own_cases,
+    sessions::cases::own_cases,
     view::{self, fetch},
 };
 use anyhow::{Context, Result};

@@ -6,9 +6,11 @@
 //! | `convert` | the chain client's types and ours |
 //! | [`serve`] | an operator's executor: listens, settles, shows what auditors ask for |
 //! | [`audit`] | shows auditors what a case is about, and judges others' cases |
+//! | [`cases`] | what a case is about, as the chain has it |
 //! | [`client`] | a client's side: opens, follows, closes |
 
 pub mod audit;
+pub mod cases;
 pub mod client;
 mod convert;
 pub mod serve;
