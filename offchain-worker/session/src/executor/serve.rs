@@ -224,7 +224,9 @@ impl Inner {
         let bytes = self.read(request.into_body()).await?;
         if resume {
             let query = Resume::read(&bytes).map_err(of_wire)?;
-            return Ok(Served::Whole(Event::Held(self.resume(query).await?)));
+            return Ok(Served::Whole(Box::new(Event::Held(
+                self.resume(query).await?,
+            ))));
         }
         let ask = Ask::read(&bytes).map_err(of_wire)?;
         drop(bytes);
@@ -263,7 +265,7 @@ impl Inner {
 
 enum Served {
     Stream(Follower),
-    Whole(Event),
+    Whole(Box<Event>),
 }
 
 fn of_wire(error: WireError) -> Refusal {
