@@ -192,12 +192,9 @@ async fn a_flipped_byte_never_lies() {
         let Ok(journal) = open(&copy) else {
             continue;
         };
-        match journal.leaf(&session, 1) {
-            Ok(Some((kept, answered))) => {
-                assert_eq!(kept, first, "{offset}");
-                assert!(answered.is_none_or(|answered| answered == said), "{offset}");
-            }
-            Ok(None) | Err(_) => {}
+        if let Ok(Some((kept, answered))) = journal.leaf(&session, 1) {
+            assert_eq!(kept, first, "{offset}");
+            assert!(answered.is_none_or(|answered| answered == said), "{offset}");
         }
     }
 }
@@ -266,7 +263,8 @@ async fn a_clients_journal_is_bounded() {
             panic!("one is in flight")
         });
         assert!(more.unwrap().is_none());
-        assert_eq!(journal.in_flight(&session, &bob).unwrap(), [begun.clone()]);
+        let waiting = journal.in_flight(&session, &bob).unwrap();
+        assert_eq!(waiting, std::slice::from_ref(&begun));
         let receipt = liar::signed(liar::receipt(&begun.ask, &[5]), "Bob");
         paid += receipt.receipt.price;
         let done = chasqui_session::journal::Done {

@@ -14,6 +14,8 @@ use chasqui_primitives::{
 use std::{collections::VecDeque, sync::Arc};
 
 /// What an answer yields.
+// One at a time is held, for a moment.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// The next token.

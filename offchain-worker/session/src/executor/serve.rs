@@ -232,7 +232,8 @@ impl Inner {
         match path {
             RESUME_PATH => {
                 let query = Resume::read(&bytes).map_err(of_wire)?;
-                Ok(Served::Whole(Event::Held(self.resume(query).await?)))
+                let held = Event::Held(self.resume(query).await?);
+                Ok(Served::Whole(Box::new(held)))
             }
             AUDIT_PATH => {
                 let ask = AuditAsk::read(&bytes).map_err(of_wire)?;
@@ -298,7 +299,7 @@ impl Inner {
 enum Served {
     Stream(Follower),
     Opened(Vec<Bytes>),
-    Whole(Event),
+    Whole(Box<Event>),
 }
 
 fn of_wire(error: WireError) -> Refusal {
