@@ -113,8 +113,9 @@ pub enum AuditEvent {
     /// All have come; how many they were.
     #[codec(index = 1)]
     End(u32),
-    /// Nothing is opened: the only message.
-    #[codec(index = 2)]
+    /// Nothing is opened: the only message. The index is that of [`Event::Refused`](crate::wire::Event::Refused), which is
+    /// how an executor refuses before it knows what is asked.
+    #[codec(index = 3)]
     Refused(Refusal),
 }
 

@@ -91,8 +91,8 @@ async fn answers_are_opened_to_whom_they_are_due() {
     let endpoint = world
         .chain
         .with(|state| state.endpoints[&account("Bob")].clone());
-    let opened = fetch(&world.client, &endpoint, &ask("Dave", "Dave", "Bob"));
-    let opened = opened.await.unwrap();
+    let asked = ask("Dave", "Dave", "Bob");
+    let opened = fetch(&world.client, &endpoint, &asked).await.unwrap();
     assert_eq!(opened.len(), 3);
     for (answer, finished) in opened.iter().zip(&outputs) {
         assert_eq!(answer.receipt, finished.receipt.receipt);
