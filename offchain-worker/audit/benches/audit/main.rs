@@ -144,15 +144,21 @@ fn plans(models: &Models, cheats: &[Cheat]) -> Result<Vec<Plan>> {
     ])
 }
 
+/// The model whose runs take longest.
+const LARGE: &str = "random weights, 110M";
+
 /// The times of all models and lengths.
 fn costs(options: &Options, bar: &ProgressBar) -> Result<Vec<Cost>> {
     let repetitions = if options.runs < 200 { 3 } else { 9 };
     let engines = [
         ("chasqui-tales, 1M", models::shipped()?),
-        ("random weights, 15M", models::random_15m()?),
+        ("random weights, 15M", models::random(&models::SHAPE_15M)?),
+        (LARGE, models::random(&models::SHAPE_110M)?),
     ];
     let mut costs = Vec::new();
     for (name, engine) in &engines {
+        // Seconds each, and steady.
+        let repetitions = if *name == LARGE { 3 } else { repetitions };
         costs.extend(cost::measure(name, engine, repetitions, |name| {
             bar.set_message(format!("cost: {name}"))
         })?);

@@ -229,15 +229,46 @@ pub fn bf16(model: &Llama, split: usize) -> Result<Machine> {
     Ok(Machine::Bf16(Bf16Model::new(model, split)?))
 }
 
-/// An engine of about 15 million random weights, whose cost is that of arithmetic and not of overhead.
+/// Shape of a model of random weights, whose cost is that of arithmetic and memory and not of overhead.
+pub struct Shape {
+    pub vocab: usize,
+    pub hidden: usize,
+    pub intermediate: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+}
+
+/// About 15 million weights: f32 that processors keep in their caches, in good part.
+pub const SHAPE_15M: Shape = Shape {
+    vocab: 8_192,
+    hidden: 512,
+    intermediate: 1_024,
+    layers: 5,
+    heads: 8,
+    kv_heads: 2,
+};
+
+/// About 110 million weights: f32 that is read from memory for every token, as those of real models.
+pub const SHAPE_110M: Shape = Shape {
+    vocab: 32_000,
+    hidden: 768,
+    intermediate: 2_048,
+    layers: 12,
+    heads: 12,
+    kv_heads: 12,
+};
+
+/// An engine of random weights.
 ///
 /// # Errors
 /// The machine gives no threads.
-pub fn random_15m() -> Result<Engine> {
+pub fn random(shape: &Shape) -> Result<Engine> {
     let text = serde_json::json!({
-        "architectures": ["LlamaForCausalLM"], "vocab_size": 8192, "hidden_size": 512,
-        "intermediate_size": 1024, "num_hidden_layers": 5, "num_attention_heads": 8,
-        "num_key_value_heads": 2, "max_position_embeddings": 2048, "tie_word_embeddings": true,
+        "architectures": ["LlamaForCausalLM"], "vocab_size": shape.vocab, "hidden_size": shape.hidden,
+        "intermediate_size": shape.intermediate, "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads, "num_key_value_heads": shape.kv_heads,
+        "max_position_embeddings": 2048, "tie_word_embeddings": true,
         "initializer_range": 0.05, "torch_dtype": "float32",
     });
     let dir = tempfile::tempdir()?;
