@@ -137,7 +137,7 @@ impl ModelCache {
 }
 
 /// In which precision the matrices of a checkpoint of `profile` are held; `None` is as they are stored, which the
-/// kernels widen to f32 exactly. The thresholds of a 16-bit profile admit f32 arithmetic too.
+/// kernels widen to f32 exactly: arithmetic is f32 in every profile.
 pub fn precision(profile: NumericProfile) -> Option<Precision> {
     match profile {
         NumericProfile::Int8 => Some(Precision::Int8),
