@@ -3,9 +3,8 @@
 use anyhow::{ensure, Context, Result};
 use chasqui_chain::{api, AccountId32, Head, H256};
 use chasqui_primitives::{
-    audit::{AuditThresholds, Subject},
-    sampling::Sampling,
-    Balance, CaseId, CheckpointRoot, FinishReason, JobClass, JobId, JobOutcome, Output, Prompt,
+    audit::AuditThresholds, sampling::Sampling, Balance, CaseId, CheckpointRoot, FinishReason,
+    JobClass, JobId, JobOutcome, Output, Prompt,
 };
 use parity_scale_codec::Encode;
 use subxt::utils::MultiSignature;
@@ -191,14 +190,6 @@ pub async fn outcome(
 pub async fn hot_key(head: &Head, operator: &AccountId32) -> Result<Option<AccountId32>> {
     let record = fetch!(head, api::storage().operators().operators(), (*operator,));
     Ok(record.map(|record| record.hot_key))
-}
-
-/// The job that a case is about, if it is about one.
-pub fn subject_job(subject: &Subject) -> Option<JobId> {
-    match subject {
-        Subject::Job(job) => Some(*job),
-        Subject::SessionTakings(_) | Subject::SessionReceipt(_) => None,
-    }
 }
 
 /// A signature's SCALE encoding.
