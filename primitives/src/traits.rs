@@ -2,7 +2,7 @@
 
 use crate::{
     audit::{AuditThresholds, Decision, Subject},
-    Balance, CaseId, CheckpointRoot, EpochIndex, NumericProfile, RelayBlockNumber, Role,
+    Balance, CaseId, CheckpointRoot, EpochIndex, NumericProfile, RelayBlockNumber, Role, RunId,
 };
 use alloc::vec::Vec;
 use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -274,4 +274,87 @@ pub trait CaseSubjects<AccountId> {
     fn opening_weight(_bytes: u32) -> Weight {
         Weight::zero()
     }
+}
+
+/// Where the network's training is paid from (pallet training-fund). Amounts are in planck.
+pub trait TrainingFund<AccountId> {
+    /// The account that holds the fund's money.
+    fn account() -> AccountId;
+    /// What is there beyond all earmarks and the account's existential deposit.
+    fn free() -> Balance;
+    /// Earmarks `amount` of the free money for a run, beside what is earmarked for it already. Fails when there is less.
+    fn reserve(run: RunId, amount: Balance) -> DispatchResult;
+    /// Pays `to` out of the run's earmark. Fails, and moves nothing, beyond it, and where `to` cannot hold so little.
+    fn pay(run: RunId, to: &AccountId, amount: Balance) -> DispatchResult;
+    /// Ends a run's earmark: what it did not spend is free again. Returns how much that is.
+    fn release(run: RunId) -> Balance;
+    /// What is left of a run's earmark.
+    fn reserved(run: RunId) -> Balance;
+}
+
+/// What is known of a dataset that validators found usable.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+pub struct DatasetTerms {
+    /// Length of the blob.
+    pub bytes: u64,
+    /// Tokens in all.
+    pub tokens: u64,
+    /// Of these, held out at the end: never trained on.
+    pub held_out: u64,
+    /// Every token is below it.
+    pub vocabulary: u32,
+    /// BLAKE2b-256 of the `tokenizer.json` that made the tokens.
+    pub tokenizer: H256,
+}
+
+/// The registry of datasets (pallet datasets).
+pub trait Datasets<AccountId> {
+    /// Terms of a dataset that validators found usable; `None` for any other.
+    fn usable(root: &H256) -> Option<DatasetTerms>;
+    /// A run begins to use a dataset: it cannot be withdrawn until [`Datasets::end_use`]. Fails when it is not usable, or
+    /// the run uses it already.
+    fn begin_use(root: &H256, run: RunId) -> DispatchResult;
+    /// The run has ended, well or not.
+    fn end_use(root: &H256, run: RunId);
+    /// The fund paid `paid` planck for `units` of compute on this dataset in a run that uses it: its contributor earns
+    /// points, up to a cap per run. Does nothing for a run that does not use it.
+    fn credit(root: &H256, run: RunId, paid: Balance, units: u64);
+}
+
+/// A checkpoint that a run made.
+#[derive(
+    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct TrainedCheckpoint<AccountId> {
+    pub root: CheckpointRoot,
+    /// What the run began from; `None`: from fresh weights.
+    pub parent: Option<CheckpointRoot>,
+    /// For an adapter, the checkpoint whose files it needs beside its own; `None`: it holds all of its files.
+    pub base: Option<CheckpointRoot>,
+    pub run: RunId,
+    /// The last round that is in it.
+    pub round: u32,
+    /// The dataset's blob root.
+    pub dataset: H256,
+    /// Who registers it. It may describe it where its parent cannot, and calibrates nothing of it.
+    pub by: AccountId,
+}
+
+/// The checkpoint registry, as training sees it (pallet checkpoints).
+pub trait TrainedCheckpoints<AccountId> {
+    /// Registers a checkpoint with its lineage, without a deposit: it is described as its parent is, and then waits for
+    /// calibration by drawn validators and for acceptance like any other. A checkpoint without a registered parent waits
+    /// for a description by whoever registered it. Fails when the root is registered.
+    fn register_trained(trained: TrainedCheckpoint<AccountId>) -> DispatchResult;
 }

@@ -19,6 +19,12 @@ pub type JobId = u64;
 pub type CaseId = u64;
 /// A checkpoint's name: the blob root of its files' manifest.
 pub type CheckpointRoot = H256;
+/// Stands for every checkpoint: its index holds all validators, whatever they serve.
+pub const ANY_CHECKPOINT: CheckpointRoot = H256::zero();
+/// A training run's number, ascending.
+pub type RunId = u32;
+/// A dataset's number, ascending.
+pub type DatasetId = u32;
 
 /// Most token ids (or bytes of text divided by four) of a prompt stored inline: 8 KiB.
 pub const MAX_INLINE_PROMPT_IDS: u32 = 2_048;

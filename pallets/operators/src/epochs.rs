@@ -12,8 +12,7 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use chasqui_primitives::draw;
 use sp_runtime::traits::Saturating;
 
-/// The "checkpoint" whose index holds all validators.
-pub(crate) const ANY_CHECKPOINT: CheckpointRoot = CheckpointRoot::zero();
+pub(crate) use chasqui_primitives::ANY_CHECKPOINT;
 
 /// Most operators that a build visits in what is left of one block.
 const MAX_IDLE_VISITS: u32 = 512;
