@@ -81,9 +81,12 @@ pub enum HardReason {
     Mismatch,
     #[codec(index = 9)]
     Fingerprint,
-    /// An opening that was demanded on chain did not come.
+    /// An opening that was demanded on chain did not come, or a dataset cannot be had.
     #[codec(index = 10)]
     Withheld,
+    /// A dataset is not what was stated: its size, its header, or a token beyond the vocabulary.
+    #[codec(index = 16)]
+    Dataset,
 }
 
 /// How a case ends.
@@ -133,6 +136,17 @@ pub enum Subject {
     /// One answer of a session, reported by its client.
     #[codec(index = 2)]
     SessionReceipt(u64),
+    /// Whether a submitted dataset can be had and is what was stated.
+    #[codec(index = 5)]
+    Dataset(crate::DatasetId),
+}
+
+impl Subject {
+    /// Whether the operator can show on chain what it committed to. Of a dataset nothing that fits in a block proves that
+    /// it can be had: where auditors say that it is withheld, the vote decides.
+    pub fn has_opening(&self) -> bool {
+        !matches!(self, Subject::Dataset(_))
+    }
 }
 
 /// Which round of a case a commitment belongs to.

@@ -56,13 +56,13 @@ impl About {
     }
 }
 
-/// What an open case about a session is about; `None` for a job, or when the case is over.
+/// What an open case about a session is about; `None` for anything else, or when the case is over.
 ///
 /// # Errors
 /// The chain cannot be read.
 pub async fn about(head: &Head, subject: &Subject) -> Result<Option<About>> {
     match *subject {
-        Subject::Job(_) => Ok(None),
+        Subject::Job(_) | Subject::Dataset(_) => Ok(None),
         Subject::SessionTakings(id) => takings(head, id).await,
         Subject::SessionReceipt(id) => {
             let Some(report) = fetch!(head, api::storage().sessions().reports(), (id,)) else {

@@ -196,7 +196,11 @@ impl<T: Config> Pallet<T> {
             seats: Default::default(),
             dismissed: Default::default(),
             flags: Default::default(),
-            history: History::default(),
+            history: History {
+                // As if it had been: there is nothing to demand.
+                opening_demanded: !request.subject.has_opening(),
+                ..History::default()
+            },
             tally: Tally::default(),
             withheld: 0,
             expected: 0,

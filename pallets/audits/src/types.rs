@@ -201,7 +201,7 @@ pub enum Phase<BlockNumber> {
 pub struct History {
     /// Missing seats were drawn anew.
     pub redrawn: bool,
-    /// The opening was demanded on chain.
+    /// The opening was demanded on chain; also where the subject has none to demand.
     pub opening_demanded: bool,
     /// The windows of stage two were extended.
     pub extended: bool,

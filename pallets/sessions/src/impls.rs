@@ -87,7 +87,7 @@ impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
                 Self::close_report(id, report, decision, majority);
                 T::Ledger::case_closed(&operator, epoch);
             }
-            Subject::Job(_) => {
+            Subject::Job(_) | Subject::Dataset(_) => {
                 log::error!(target: LOG_TARGET, "case {case} about {subject:?} came to sessions");
             }
         }
@@ -105,7 +105,7 @@ impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
         match *subject {
             Subject::SessionTakings(id) => Self::opens_takings(id, opening),
             Subject::SessionReceipt(id) => Self::opens_receipt(id, opening),
-            Subject::Job(_) => false,
+            Subject::Job(_) | Subject::Dataset(_) => false,
         }
     }
 

@@ -117,6 +117,7 @@ impl CaseSubjects<AccountId> for Judged {
             Subject::SessionTakings(_) | Subject::SessionReceipt(_) => {
                 Sessions::on_closed(subject, case, decision, majority)
             }
+            Subject::Dataset(_) => {}
         }
     }
 
@@ -130,6 +131,7 @@ impl CaseSubjects<AccountId> for Judged {
             Subject::SessionTakings(_) | Subject::SessionReceipt(_) => {
                 Sessions::opening_matches(subject, opening)
             }
+            Subject::Dataset(_) => false,
         }
     }
 

@@ -303,7 +303,7 @@ impl Traffic {
         let bytes = match subject {
             Subject::SessionTakings(id) => self.opening_of(id, &operator),
             Subject::SessionReceipt(_) => encode_trace(&trace_of(&super::sessions::ANSWER)),
-            Subject::Job(_) => return,
+            Subject::Job(_) | Subject::Dataset(_) => return,
         };
         let call = pallet_audits::Call::<Runtime>::post_opening {
             case,
