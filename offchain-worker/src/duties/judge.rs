@@ -45,7 +45,9 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u
                     sessions::audit::judge(worker, id, &subject, posted, panel).await?
                 }
                 Subject::Dataset(dataset) => {
-                    anyhow::bail!("case {id} is about dataset {dataset}, which this worker cannot judge")
+                    anyhow::bail!(
+                        "case {id} is about dataset {dataset}, which this worker cannot judge"
+                    )
                 }
             };
             let verdict = match worker.fault {
