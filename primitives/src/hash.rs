@@ -23,6 +23,13 @@ pub mod tag {
     pub const SESSION_SHRINK: &[u8] = b"chasqui/session/shrink/1";
     pub const DRAW_COMMITTEE: &[u8] = b"chasqui/draw/committee/1";
     pub const DRAW_PLANCKS: &[u8] = b"chasqui/draw/plancks/1";
+    pub const RUN: &[u8] = b"chasqui/run/1";
+    pub const ROUND_COMMITMENT: &[u8] = b"chasqui/run/commitment/1";
+    pub const MODEL_STATE: &[u8] = b"chasqui/run/state/1";
+    pub const REPLAY_CLASS: &[u8] = b"chasqui/run/class/1";
+    pub const PERMUTATION: &[u8] = b"chasqui/run/permutation/1";
+    pub const DRAW_ROUND: &[u8] = b"chasqui/draw/round/1";
+    pub const DRAW_SEGMENTS: &[u8] = b"chasqui/draw/segments/1";
 }
 
 /// `blake2_256((tag, genesis, payload))`, the one way anything of the protocol is hashed.

@@ -11,9 +11,11 @@
 //! | [`receipt`] | what an executor signs, and its offline check |
 //! | [`merkle`], [`blob`], [`trace`] | content addressing: trees, blobs, token traces |
 //! | [`draw`] | weighted draws, audit probability |
+//! | [`dataset`] | what can be told of a dataset, and how it is judged |
 //! | [`window`] | rolling windows and the one-sided binomial test |
 //! | [`audit`] | verdicts, statistics, thresholds, how a case is decided |
 //! | [`session`] | many requests on one deposit: what both sides sign, settlement trees, a channel's rules |
+//! | [`training`] | training runs: terms, what members sign, who trains on what |
 //! | [`money`] | prices, fee splits, slash splits |
 //! | [`traits`] | what a pallet may ask of another |
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -22,6 +24,7 @@ extern crate alloc;
 
 pub mod audit;
 pub mod blob;
+pub mod dataset;
 pub mod draw;
 pub mod hash;
 pub mod merkle;
@@ -30,6 +33,7 @@ pub mod receipt;
 pub mod sampling;
 pub mod session;
 pub mod trace;
+pub mod training;
 pub mod traits;
 pub mod types;
 pub mod window;

@@ -1,0 +1,30 @@
+//! Training runs: DiLoCo rounds without a coordinator, audited by replay (protocol T).
+//!
+//! A **run** is one funded experiment. In each **round** its members take inner steps alone, exchange pseudo-gradients and
+//! take one outer step together; who takes part, on what data, and what is replayed of it follows from the chain.
+//!
+//! | module | what it settles |
+//! |---|---|
+//! | [`recipe`] | a run's terms: what is trained, from where, how, on what, for how much; the run's root |
+//! | [`report`] | what members commit to, reveal and agree on |
+//! | [`shards`] | ranks, data, kept steps, audited segments, as functions of seeds |
+
+pub mod recipe;
+pub mod report;
+pub mod shards;
+
+pub use recipe::{
+    whole_sequences, AdapterTargets, AuditTerms, Codec, InnerOptimizer, Outer, Recipe, RunTerms,
+    Schedule, Start, TermsError, Timing, Trains, PPM,
+};
+pub use report::{replay_class, ModelState, ReplayClass, RoundReport, StateLeaf};
+pub use shards::{audit_seed, kept_steps, picked_segments, rank_of, round_seed, slot_of, Shard};
+
+pub use crate::RunId;
+
+/// Most members of a run.
+pub const MAX_MEMBERS: u32 = 512;
+/// Most rounds of a run, void ones included.
+pub const MAX_ROUNDS: u32 = 100_000;
+/// Most inner steps of a round.
+pub const MAX_INNER_STEPS: u32 = 100_000;
