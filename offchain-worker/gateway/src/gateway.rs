@@ -99,7 +99,7 @@ impl Gateway {
     /// It is not there for this key; the error lists those that are.
     pub fn model(&self, id: &str, key: &Key) -> Result<Arc<Model>, ApiError> {
         let models = self.models(Some(key));
-        let found = models.iter().find(|model| model.id == id);
+        let found = models.iter().find(|model| model.is_called(id));
         found.cloned().ok_or_else(|| {
             let known: Vec<String> = models.iter().map(|model| model.id.clone()).collect();
             ApiError::unknown_model(id, &known)

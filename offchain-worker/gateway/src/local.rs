@@ -137,9 +137,11 @@ fn open(
     let engine = Engine::load_with(&folder.path, options)?;
     let model = Model {
         id: folder.id.clone(),
+        aliases: Vec::new(),
         created: modified(&folder.path),
         owned_by: "local".into(),
         context: engine.config().max_position_embeddings,
+        max_output: None,
         vocab_size: engine.config().vocab_size,
         embedding_size: Some(engine.config().hidden_size),
         eos_ids: engine.eos_ids().to_vec(),

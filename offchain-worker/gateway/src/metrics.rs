@@ -1,7 +1,7 @@
 //! What the gateway tells Prometheus.
 
 use prometheus::{
-    exponential_buckets, register_counter_with_registry, register_histogram_vec_with_registry,
+    core::Collector, exponential_buckets, register_counter_with_registry, register_histogram_vec_with_registry,
     register_int_counter_vec_with_registry, register_int_gauge_with_registry, Counter, Encoder,
     HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder,
 };
@@ -84,6 +84,16 @@ impl Metrics {
             )?,
             registry,
         })
+    }
+
+    /// Shows counters of an upstream beside the gateway's own.
+    ///
+    /// # Errors
+    /// Something of that name is shown already.
+    pub fn register(&self, collectors: Vec<Box<dyn Collector>>) -> prometheus::Result<()> {
+        collectors
+            .into_iter()
+            .try_for_each(|collector| self.registry.register(collector))
     }
 
     /// The text that Prometheus reads.

@@ -16,12 +16,16 @@ use tokio::sync::watch;
 pub struct Model {
     /// The name by which clients ask for it; may hold slashes.
     pub id: String,
+    /// Other names that are taken for it; they are not listed.
+    pub aliases: Vec<String>,
     /// When it was made or registered, in seconds since 1970.
     pub created: u64,
     /// Who offers it.
     pub owned_by: String,
     /// Most tokens of prompt and output together.
     pub context: usize,
+    /// Most tokens of one output; `None` where only the context bounds them.
+    pub max_output: Option<u32>,
     /// Token ids are below this.
     pub vocab_size: usize,
     /// Length of an embedding; `None` where the upstream makes none.
@@ -36,6 +40,13 @@ pub struct Model {
     pub defaults: GenerationDefaults,
     /// What tokens cost at most.
     pub price: Price,
+}
+
+impl Model {
+    /// Whether clients may ask for it by this name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.id == name || self.aliases.iter().any(|alias| alias == name)
+    }
 }
 
 /// Price of tokens, in planck each.

@@ -12,13 +12,13 @@ use anyhow::{ensure, Context, Result};
 use chasqui_engine::{batch, LoadOptions};
 use chasqui_gateway::{
     keys::{new_key, Keyring},
-    serve, Gateway, Limits, LocalUpstream, ModelFolder, Options,
+    serve, Gateway, Limits, Live, LocalUpstream, ModelFolder, Options, Upstream,
 };
 use serde_json::{json, Value};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::run::stop_signal;
+use super::{gateway_sessions::SessionsOptions, run::stop_signal};
 
 /// Serve models to OpenAI clients: completions, chat, embeddings, metrics and a live page.
 #[derive(Debug, clap::Args)]
@@ -37,9 +37,11 @@ pub struct GatewayCommand {
     #[arg(
         long = "model",
         value_name = "[NAME=]DIR",
-        required_unless_present = "new_key"
+        required_unless_present_any = ["new_key", "checkpoints"]
     )]
     pub models: Vec<String>,
+    #[command(flatten)]
+    pub sessions: SessionsOptions,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -53,7 +55,7 @@ pub struct GatewayCommand {
     #[arg(long)]
     pub open: bool,
     /// Make a key, print it and its lines for the key file, and end.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["models", "keys", "open"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["models", "checkpoints", "keys", "open"])]
     pub new_key: Option<String>,
     /// Where to compute: cpu, or cuda:N in a build with CUDA.
     #[arg(long, default_value = "cpu")]
@@ -110,6 +112,7 @@ impl GatewayCommand {
             "--open: {} can be reached from other machines; listen on 127.0.0.1, or give --keys FILE",
             self.listen
         );
+        self.sessions.check()?;
         let (keys, generated) = self.keyring()?;
         let folders = self
             .models
@@ -135,26 +138,43 @@ impl GatewayCommand {
             cache_bytes,
             ..batch::Limits::default()
         };
-        let names: Vec<String> = folders.iter().map(|folder| folder.id.clone()).collect();
-        let loading =
-            tokio::task::spawn_blocking(move || LocalUpstream::load(&folders, &options, batch));
-        // A stop does not wait for a large model.
+        let mut names: Vec<String> = folders.iter().map(|folder| folder.id.clone()).collect();
+        let local = !folders.is_empty();
+        let loading = async {
+            let mut upstreams: Vec<Arc<dyn Upstream>> = Vec::new();
+            if local {
+                let load = move || LocalUpstream::load(&folders, &options, batch);
+                let loaded = tokio::task::spawn_blocking(load).await;
+                upstreams.push(Arc::new(loaded.context("loading the models")??));
+            }
+            let on_chain = self.sessions.start().await?;
+            anyhow::Ok((upstreams, on_chain))
+        };
+        // A stop does not wait for a large model, nor for the chain.
         let stopped = stop_signal();
         tokio::pin!(stopped);
-        let upstream = tokio::select! {
-            loaded = loading => loaded.context("loading the models")??,
+        let (mut upstreams, on_chain) = tokio::select! {
+            loaded = loading => loaded?,
             stopped = &mut stopped => {
                 tracing::info!("stopped by {} while loading", stopped?);
                 return Ok(());
             }
         };
+        names.extend(on_chain.models.iter().filter(|name| !names.contains(name)).cloned().collect::<Vec<_>>());
+        let sessions = on_chain.upstream;
+        if let Some(sessions) = &sessions {
+            upstreams.push(Arc::new(sessions.clone()));
+        }
         let open = keys.is_open();
         let gateway = Gateway::new(Options {
-            upstreams: vec![Arc::new(upstream)],
+            upstreams,
             keys,
             limits,
-            live: None,
+            live: on_chain.live.map(|live| live as Arc<dyn Live>),
         })?;
+        if let Some(sessions) = &sessions {
+            gateway.metrics().register(sessions.metrics().collectors())?;
+        }
         self.announce(address, &names, generated.as_deref(), open)?;
         serve(gateway, listener, async {
             match stopped.await {
@@ -163,6 +183,12 @@ impl GatewayCommand {
             }
         })
         .await;
+        if let Some(sessions) = &sessions {
+            sessions.stop();
+            if self.sessions.close_on_stop {
+                sessions.close_all().await;
+            }
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod failure;
 pub mod funds;
 pub mod gateway;
+pub mod gateway_sessions;
 pub mod generate;
 pub mod job;
 pub mod model;

@@ -92,6 +92,26 @@ pub fn request_for_chain(from: &SignedRequest<AccountId>) -> ChainRequest {
     }
 }
 
+/// A signed receipt, as calls take it.
+pub fn receipt_for_chain(from: &SignedReceipt<AccountId>) -> ChainReceipt {
+    let receipt = &from.receipt;
+    ChainReceipt {
+        receipt: chain::chasqui_primitives::session::Receipt {
+            session: receipt.session,
+            operator: theirs(&receipt.operator),
+            seq: receipt.seq,
+            request: receipt.request,
+            output_hash: receipt.output_hash,
+            trace_root: receipt.trace_root,
+            prompt_tokens: receipt.prompt_tokens,
+            output_tokens: receipt.output_tokens,
+            finish: Static(receipt.finish),
+            price: receipt.price,
+        },
+        signature: signature_for_chain(&from.signature),
+    }
+}
+
 /// A signed receipt.
 pub fn receipt_of(from: ChainReceipt) -> SignedReceipt<AccountId> {
     let receipt = from.receipt;

@@ -8,11 +8,13 @@
 //! | [`audit`] | shows auditors what a case is about, and judges others' cases |
 //! | [`cases`] | what a case is about, as the chain has it |
 //! | [`client`] | a client's side: opens, follows, closes |
+//! | [`gateway`] | the gateway's models that operators compute in sessions |
 
 pub mod audit;
 pub mod cases;
 pub mod client;
 mod convert;
+pub mod gateway;
 pub mod serve;
 pub mod view;
 

@@ -20,6 +20,7 @@ fn shown(model: &Model) -> Value {
         "owned_by": model.owned_by,
         "chasqui": {
             "context": model.context,
+            "max_output": model.max_output,
             "chat": model.chat.is_some(),
             "embedding_size": model.embedding_size,
             "price_prompt_token": model.price.prompt.to_string(),

@@ -120,6 +120,7 @@ impl Options {
                 ),
             ));
         }
+        let most = model.max_output.unwrap_or(u32::MAX);
         let max_tokens = match self.max_tokens {
             Some((asked, name)) if asked as usize > room => {
                 return Err(ApiError::context(
@@ -132,8 +133,17 @@ impl Options {
                     ),
                 ));
             }
+            Some((asked, name)) if asked > most => {
+                return Err(ApiError::invalid(
+                    name,
+                    format!(
+                        "`{name}` is {asked}; '{}' gives at most {most} a choice.",
+                        model.id
+                    ),
+                ));
+            }
             Some((asked, _)) => asked,
-            None => open.min(u32::try_from(room).unwrap_or(u32::MAX)),
+            None => open.min(u32::try_from(room).unwrap_or(u32::MAX)).min(most),
         };
         Ok(Sampling {
             max_tokens,

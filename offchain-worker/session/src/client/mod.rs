@@ -204,6 +204,28 @@ impl Client {
         Ok(finished)
     }
 
+    /// Asks again for the oldest request that this channel waits for: its answer, from the first token on. `None` when
+    /// nothing is in flight. For whoever wants less of it than [`Self::resume`] takes.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub async fn pending(
+        &self,
+        session: &SessionId,
+        operator: &AccountId,
+    ) -> Result<Option<Answer>, ClientError> {
+        let inner = &self.inner;
+        let (of, by) = (*session, operator.clone());
+        let waiting = inner
+            .on_disk(move |journal| journal.in_flight(&of, &by))
+            .await?;
+        let Some(begun) = waiting.into_iter().next() else {
+            return Ok(None);
+        };
+        let standing = inner.standing(session, operator).await?;
+        Ok(Some(inner.send(begun, &standing).await?))
+    }
+
     /// Ends an answer early and takes the receipt for what was delivered.
     ///
     /// # Errors
