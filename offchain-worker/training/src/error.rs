@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use sp_core::H256;
+
 /// Result of the fallible functions of this crate.
-pub type Result<T> = std::result::Result<T, TrainingError>;
+pub type Result<T, E = TrainingError> = std::result::Result<T, E>;
 
 /// An error of training; the display text is meant for the person who runs it.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +60,52 @@ pub enum TrainingError {
         /// What the operating system said.
         source: std::io::Error,
     },
+
+    /// A dataset breaks a rule of its format, or does not fit what it is used for.
+    #[error("dataset {name}: {reason}")]
+    Dataset {
+        /// Its file or root.
+        name: String,
+        /// Which rule, and what was found.
+        reason: String,
+    },
+
+    /// A blob is needed that is not here.
+    #[error("{what} {root:?} is not here; fetch the blob first")]
+    MissingBlob {
+        /// What it holds.
+        what: &'static str,
+        /// Its root.
+        root: H256,
+    },
+
+    /// A blob is not what it is needed for: longer than that can be, or of another content.
+    #[error("{what} {root:?}: {reason}")]
+    BadBlob {
+        /// What it should hold.
+        what: &'static str,
+        /// Its root.
+        root: H256,
+        /// What is wrong.
+        reason: String,
+    },
+
+    /// The bytes of an encoded pseudo-gradient break the codec's rules.
+    #[error("pseudo-gradient: {0}")]
+    Gradient(String),
+
+    /// A state folder belongs to another run, is damaged, or is asked for a step out of turn.
+    #[error("{}: {reason}", path.display())]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+
+    /// Somebody asked for training to stop. What is finished is kept.
+    #[error("stopped; start again to go on from the last kept state")]
+    Stopped,
 }
 
 impl TrainingError {
@@ -65,6 +113,20 @@ impl TrainingError {
         Self::Setting {
             field,
             reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn dataset(name: &str, reason: impl Into<String>) -> Self {
+        Self::Dataset {
+            name: name.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
+        Self::Read {
+            path: path.to_path_buf(),
+            source,
         }
     }
 

@@ -12,6 +12,7 @@
 mod card;
 pub mod corpus;
 pub mod data;
+pub mod diloco;
 pub mod error;
 pub mod flat;
 pub mod optim;

@@ -50,6 +50,31 @@ impl AdamW {
         }
     }
 
+    /// Goes on after `steps` steps with the moments that they left.
+    ///
+    /// # Errors
+    /// The moments are of different lengths.
+    pub fn from_moments(
+        config: AdamWConfig,
+        steps: u64,
+        first: Vec<f32>,
+        second: Vec<f32>,
+    ) -> Result<Self> {
+        if first.len() != second.len() {
+            return Err(TrainingError::Layout(format!(
+                "{} first and {} second moments",
+                first.len(),
+                second.len()
+            )));
+        }
+        Ok(Self {
+            config,
+            steps,
+            first,
+            second,
+        })
+    }
+
     /// Steps taken.
     pub fn steps(&self) -> u64 {
         self.steps
@@ -91,9 +116,10 @@ impl AdamW {
             weight_decay,
         } = self.config;
         let steps = self.steps as f64;
-        // Both bias corrections in f64: 1 - beta^t loses all its digits in f32 at small t.
-        let correction1 = 1.0 - f64::from(beta1).powf(steps);
-        let correction2 = 1.0 - f64::from(beta2).powf(steps);
+        // Both bias corrections in f64: 1 - beta^t loses all its digits in f32 at small t. `libm` has the same bits on
+        // every system, which the system's own functions do not promise.
+        let correction1 = 1.0 - libm::pow(f64::from(beta1), steps);
+        let correction2 = 1.0 - libm::pow(f64::from(beta2), steps);
         let rate = (lr / correction1) as f32;
         let root_correction = (1.0 / correction2.sqrt()) as f32;
         for entry in layout.entries() {
@@ -142,7 +168,7 @@ impl CosineSchedule {
             .saturating_sub(1)
             .max(1);
         let done = ((step - self.warmup) as f64 / span as f64).min(1.0);
-        let cosine = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
+        let cosine = 0.5 * (1.0 + libm::cos(std::f64::consts::PI * done));
         self.peak * (self.floor + (1.0 - self.floor) * cosine)
     }
 }

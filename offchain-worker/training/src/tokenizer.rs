@@ -37,6 +37,17 @@ fn failed(error: impl std::fmt::Display) -> TrainingError {
 /// # Errors
 /// A vocabulary too small for the bytes, or a corpus too small to fill it.
 pub fn train(corpus: Corpus, documents: usize, vocab_size: usize) -> Result<Tokenizer> {
+    train_on(corpus.documents(0).take(documents), vocab_size)
+}
+
+/// As [`train`], on the texts that `documents` yields.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_on<S: AsRef<str> + Send>(
+    documents: impl Iterator<Item = S> + Send,
+    vocab_size: usize,
+) -> Result<Tokenizer> {
     const SMALLEST: usize = 2 + 256;
     if vocab_size < SMALLEST {
         return Err(TrainingError::setting(
@@ -67,15 +78,13 @@ pub fn train(corpus: Corpus, documents: usize, vocab_size: usize) -> Result<Toke
         ])
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .build();
-    tokenizer
-        .train(&mut trainer, corpus.documents(0).take(documents))
-        .map_err(failed)?;
+    tokenizer.train(&mut trainer, documents).map_err(failed)?;
     let tokenizer = Tokenizer::from(tokenizer);
     let found = tokenizer.get_vocab_size(true);
     if found != vocab_size {
         return Err(TrainingError::setting(
             "documents",
-            format!("{documents} documents give only {found} of {vocab_size} tokens"),
+            format!("the documents give only {found} of {vocab_size} tokens"),
         ));
     }
     Ok(tokenizer)

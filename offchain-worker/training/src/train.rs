@@ -94,6 +94,35 @@ impl Trainer {
         })
     }
 
+    /// The network's configuration.
+    pub fn model_config(&self) -> &LlamaConfig {
+        self.plain.config()
+    }
+
+    /// Goes on from other weights and another optimiser.
+    ///
+    /// # Errors
+    /// Their lengths are not the layout's; nothing is changed then.
+    pub fn load(&mut self, params: Vec<f32>, optimizer: AdamW) -> Result<()> {
+        let (first, second) = optimizer.moments();
+        for len in [params.len(), first.len(), second.len()] {
+            if len != self.layout.len() {
+                return Err(TrainingError::Layout(format!(
+                    "{len} values for {} parameters",
+                    self.layout.len()
+                )));
+            }
+        }
+        self.params = params;
+        self.optimizer = optimizer;
+        Ok(())
+    }
+
+    /// Weights and optimiser, as [`Self::load`] takes them.
+    pub fn into_state(self) -> (Vec<f32>, AdamW) {
+        (self.params, self.optimizer)
+    }
+
     /// Order and shapes of the parameters.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -129,8 +158,16 @@ impl Trainer {
     /// An empty or ragged batch, or a loss or gradient that is not finite; the weights are
     /// unchanged then.
     pub fn step(&mut self, batch: &[Vec<u32>]) -> Result<StepReport> {
+        self.step_at(batch, self.optimizer.steps())
+    }
+
+    /// As [`Self::step`], at the learning rate of step `step` of the schedule, whatever number of steps this optimiser has
+    /// taken.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn step_at(&mut self, batch: &[Vec<u32>], step: u64) -> Result<StepReport> {
         check_batch(batch)?;
-        let step = self.optimizer.steps();
         let (loss, mut gradient) = self.loss_and_gradient(batch)?;
         let gradient_norm = clip_global_norm(&mut gradient, self.config.max_gradient_norm);
         for (what, value) in [("loss", loss), ("gradient norm", gradient_norm)] {

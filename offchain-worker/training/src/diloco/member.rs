@@ -1,0 +1,502 @@
+//! A member's side of a run, on top of a state folder.
+//!
+//! The folder holds one journal and the blobs it names. Blobs are written first, the journal after them, each whole or not
+//! at all; so a process that is killed at any moment finds the last kept state again, and goes on from there to the same
+//! bits. What happened on chain is told from outside: which round, which rank, who was included.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use chasqui_primitives::training::{ModelState, RoundReport, StateLeaf};
+use sp_core::H256;
+
+use super::blobs::{need, Blobs};
+use super::dataset::Dataset;
+use super::files::create_dir;
+use super::inner::Inner;
+use super::journal::Journal;
+pub use super::journal::{Current, Settled};
+use super::kept::KeptStates;
+use super::outer::{norm, OuterState, Share};
+use super::plan::RoundPlan;
+use super::segment::encode_end;
+use super::state::{load_vector, store_vector, TrainState};
+use crate::error::{Result, TrainingError};
+use crate::train::StepReport;
+
+/// How many earlier agreed models are remembered, for rounds that are rolled back.
+const REMEMBERED: usize = 8;
+const JOURNAL: &str = "run.state";
+
+/// What the outer step of a round gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The new model, which the next round starts from: what a member submits, with the checkpoint's root where one is
+    /// made.
+    pub model: ModelState,
+    /// What each included pseudo-gradient counted for, in rank order.
+    pub shares: Vec<Share>,
+}
+
+/// A member of a run.
+pub struct Member<B> {
+    path: PathBuf,
+    journal: Journal,
+    blobs: B,
+}
+
+impl<B: Blobs> Member<B> {
+    /// Opens the state folder `dir` of the run named `run`. A new folder begins at round 0 with the model that `start`
+    /// gives.
+    ///
+    /// # Errors
+    /// The folder belongs to another run or is damaged, `start` fails, or nothing can be written.
+    pub fn open(
+        dir: &Path,
+        run: H256,
+        blobs: B,
+        inner: &Inner,
+        start: impl FnOnce() -> Result<OuterState>,
+    ) -> Result<Self> {
+        create_dir(dir)?;
+        let path = dir.join(JOURNAL);
+        let journal = match Journal::read(&path)? {
+            Some(journal) if journal.run != run => {
+                return Err(TrainingError::Folder {
+                    path,
+                    reason: format!(
+                        "belongs to run {:?}, not to {run:?}; use one folder a run",
+                        journal.run
+                    ),
+                })
+            }
+            Some(journal) => journal,
+            None => {
+                let model = store_model(&start()?, inner, &blobs)?;
+                let first = Settled {
+                    round: 0,
+                    model,
+                    own: None,
+                };
+                let journal = Journal {
+                    run,
+                    settled: vec![first],
+                    current: None,
+                    kept: Vec::new(),
+                };
+                journal.write(&path)?;
+                journal
+            }
+        };
+        Ok(Self {
+            path,
+            journal,
+            blobs,
+        })
+    }
+
+    /// Where the member stands between rounds.
+    pub fn settled(&self) -> &Settled {
+        let last = self.journal.settled.len().saturating_sub(1);
+        // A journal without a settled state is not opened, and none is taken out of the last one.
+        &self.journal.settled[last]
+    }
+
+    /// The round under way.
+    pub fn current(&self) -> Option<&Current> {
+        self.journal.current.as_ref()
+    }
+
+    /// The blobs.
+    pub fn blobs(&self) -> &B {
+        &self.blobs
+    }
+
+    /// The agreed model.
+    ///
+    /// # Errors
+    /// Its blobs are missing.
+    pub fn model(&self, inner: &Inner) -> Result<OuterState> {
+        load_model(&self.settled().model, inner, &self.blobs)
+    }
+
+    /// Takes up a round. Doing so again with the same plan changes nothing.
+    ///
+    /// # Errors
+    /// It is not the round that follows the agreed model, or another plan for it is under way.
+    pub fn begin(&mut self, plan: RoundPlan) -> Result<()> {
+        match &self.journal.current {
+            Some(current) if current.plan == plan => return Ok(()),
+            Some(current) => {
+                return Err(self.refuse(format!(
+                    "round {} is under way; finish or drop it before round {}",
+                    current.plan.round, plan.round
+                )))
+            }
+            None => {}
+        }
+        let next = self.settled().round;
+        if plan.round != next {
+            return Err(self.refuse(format!(
+                "stands before round {next}, not {}; adopt the agreed model first",
+                plan.round
+            )));
+        }
+        let mut journal = self.journal.clone();
+        journal.current = Some(Current {
+            plan,
+            leaves: Vec::new(),
+            loss_bits: 0f64.to_bits(),
+            report: None,
+        });
+        self.write(journal)
+    }
+
+    /// Trains what is left of the round under way and returns the report; a round that is trained is not trained again.
+    /// `on_step` sees every step and may stop training, which keeps all whole segments.
+    ///
+    /// # Errors
+    /// No round is under way, the data cannot be read, training diverges, or it was stopped.
+    pub fn train(
+        &mut self,
+        inner: &mut Inner,
+        dataset: &Dataset,
+        mut on_step: impl FnMut(&StepReport) -> ControlFlow<()>,
+    ) -> Result<RoundReport> {
+        let mut current = self.need_current()?.clone();
+        if let Some(report) = current.report {
+            return Ok(report);
+        }
+        inner.check_dataset(dataset)?;
+        let steps = current.plan.kept_steps(inner.recipe());
+        let agreed = self.model(inner)?.params;
+        let mut state = match current.leaves.last() {
+            Some(leaf) => inner.shape().load(leaf, &self.blobs)?,
+            None => {
+                let first = self.first_state(&current.plan, inner, &agreed)?;
+                current.leaves.push(first.store(&self.blobs)?);
+                self.keep(&current)?;
+                first
+            }
+        };
+        while current.leaves.len() < steps.len() {
+            let at = current.leaves.len();
+            let mut loss = f64::from_bits(current.loss_bits);
+            state = inner.run(
+                state,
+                &current.plan,
+                dataset,
+                steps[at - 1],
+                steps[at],
+                |report| {
+                    loss += report.loss;
+                    on_step(report)
+                },
+            )?;
+            current.loss_bits = loss.to_bits();
+            if at + 1 < steps.len() {
+                current.leaves.push(state.store(&self.blobs)?);
+            } else {
+                let (gradient, last, bytes) = encode_end(inner, &agreed, state, &self.blobs)?;
+                state = inner.shape().load(&last, &self.blobs)?;
+                current.leaves.push(last);
+                current.report = Some(self.report(inner, &current, gradient, &bytes)?);
+            }
+            self.keep(&current)?;
+        }
+        current
+            .report
+            .ok_or_else(|| self.refuse("a trained round has no report".into()))
+    }
+
+    /// Drops the round under way: it was missed, or the member skips it.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn drop_round(&mut self) -> Result<()> {
+        let mut journal = self.journal.clone();
+        if let Some(current) = journal.current.take() {
+            remember(&mut journal.kept, &current);
+        }
+        self.write(journal)
+    }
+
+    /// Takes the outer step of round `round` from the included pseudo-gradients, given in rank order. With `accepted` the
+    /// member's own moments and residual of this round stay; else it goes on with those of its last accepted one.
+    ///
+    /// # Errors
+    /// It is not this round's turn, a blob is missing or does not decode; the member stands where it did then.
+    pub fn finish(
+        &mut self,
+        round: u32,
+        included: &[H256],
+        accepted: bool,
+        inner: &Inner,
+    ) -> Result<Outcome> {
+        let settled = *self.settled();
+        if settled.round != round {
+            return Err(self.refuse(format!(
+                "stands before round {}, round {round} cannot end",
+                settled.round
+            )));
+        }
+        let own = match (&self.journal.current, accepted) {
+            (Some(current), true) if current.report.is_some() => current.leaves.last().copied(),
+            (_, true) => return Err(self.refuse(format!("round {round} is not trained"))),
+            (_, false) => settled.own,
+        };
+        let mut model = self.model(inner)?;
+        let coder = *inner.coder();
+        let recipe = inner.recipe();
+        let shares = model.step(
+            &recipe.outer,
+            recipe.norm_clip_ppm,
+            included.len(),
+            |rank| {
+                let root = &included[rank];
+                let bytes = need(&self.blobs, "pseudo-gradient", root, coder.encoded_len())?;
+                coder.decode(&bytes)
+            },
+        )?;
+        let model = store_model(&model, inner, &self.blobs)?;
+        self.settle(Settled {
+            round: round.saturating_add(1),
+            model,
+            own,
+        })?;
+        Ok(Outcome { model, shares })
+    }
+
+    /// Round `round` was void: the model stays, and so do the member's own moments and residual.
+    ///
+    /// # Errors
+    /// It is not this round's turn.
+    pub fn void(&mut self, round: u32) -> Result<()> {
+        let mut settled = *self.settled();
+        if settled.round != round {
+            return Err(self.refuse(format!(
+                "stands before round {}, round {round} cannot be void",
+                settled.round
+            )));
+        }
+        settled.round = round.saturating_add(1);
+        self.settle(settled)
+    }
+
+    /// Takes the model that round `round` starts from out of the store, which fetches it: for one who joins late, was away,
+    /// or computed another. It is checked against the hash that was agreed on.
+    ///
+    /// # Errors
+    /// A blob is not to be had, or the model has another hash; the member stands where it did then.
+    pub fn adopt(&mut self, round: u32, agreed: ModelState, inner: &Inner) -> Result<()> {
+        let found = load_model(&agreed, inner, &self.blobs)?.hash(inner.layout());
+        if found != agreed.hash {
+            return Err(TrainingError::BadBlob {
+                what: "agreed model",
+                root: agreed.params,
+                reason: format!("has the hash {found:?}, agreed was {:?}", agreed.hash),
+            });
+        }
+        let own = self.settled().own;
+        self.settle(Settled {
+            round,
+            model: agreed,
+            own,
+        })
+    }
+
+    /// Goes back to the model that round `round` started from, with the moments and residual of then.
+    ///
+    /// # Errors
+    /// It is no longer remembered.
+    pub fn roll_back(&mut self, round: u32) -> Result<()> {
+        let found = self
+            .journal
+            .settled
+            .iter()
+            .rposition(|settled| settled.round == round);
+        let Some(position) = found else {
+            return Err(self.refuse(format!(
+                "does not remember the model before round {round}; adopt it instead"
+            )));
+        };
+        let mut journal = self.journal.clone();
+        if let Some(current) = journal.current.take() {
+            remember(&mut journal.kept, &current);
+        }
+        journal.settled.truncate(position + 1);
+        self.write(journal)
+    }
+
+    /// Forgets what rounds before `round` left behind, except what is still in use: to be called when their cases are
+    /// closed.
+    ///
+    /// # Errors
+    /// A blob cannot be removed.
+    pub fn prune(&mut self, round: u32) -> Result<()> {
+        let mut journal = self.journal.clone();
+        let (old, kept): (Vec<_>, Vec<_>) = journal.kept.into_iter().partition(|(of, _)| *of < round);
+        journal.kept = kept;
+        let last = journal.settled.len().saturating_sub(1);
+        let mut dropped: Vec<Settled> = Vec::new();
+        let mut position = 0;
+        journal.settled.retain(|settled| {
+            position += 1;
+            let stays = settled.round >= round || position - 1 == last;
+            if !stays {
+                dropped.push(*settled);
+            }
+            stays
+        });
+        let mut used: BTreeSet<H256> = journal.kept.iter().flat_map(|(_, roots)| roots).copied().collect();
+        for settled in &journal.settled {
+            used.extend(settled_roots(settled));
+        }
+        if let Some(current) = &journal.current {
+            used.extend(round_roots(current));
+        }
+        let mut unused: BTreeSet<H256> = old.into_iter().flat_map(|(_, roots)| roots).collect();
+        unused.extend(dropped.iter().flat_map(settled_roots));
+        // First forgotten, then removed: a killed process leaves a blob behind, never a name without one.
+        self.write(journal)?;
+        unused
+            .iter()
+            .filter(|root| !used.contains(root))
+            .try_for_each(|root| self.blobs.remove(root))
+    }
+
+    fn first_state(&self, plan: &RoundPlan, inner: &Inner, agreed: &[f32]) -> Result<TrainState> {
+        let next = plan.cursor(inner.recipe(), 0);
+        match self.settled().own {
+            None => Ok(inner.shape().fresh(agreed.to_vec(), next)),
+            Some(own) => {
+                let leaf = StateLeaf {
+                    params: self.settled().model.params,
+                    next_sequence: next,
+                    ..own
+                };
+                inner.shape().load(&leaf, &self.blobs)
+            }
+        }
+    }
+
+    fn report(
+        &self,
+        inner: &Inner,
+        current: &Current,
+        gradient: H256,
+        bytes: &[u8],
+    ) -> Result<RoundReport> {
+        let kept = KeptStates::new(current.leaves.clone());
+        kept.store(&self.blobs)?;
+        let recipe = inner.recipe();
+        let tokens = recipe.tokens_per_round();
+        let mean = f64::from_bits(current.loss_bits) / f64::from(recipe.inner_steps.max(1));
+        let norm = norm(&inner.coder().decode(bytes)?);
+        Ok(RoundReport {
+            gradient,
+            kept: kept.root(),
+            leaves: current.leaves.len() as u32,
+            tokens,
+            units: tokens,
+            // Float-to-integer casts saturate.
+            loss_micro: (mean * 1e6).round() as u64,
+            norm_milli: (norm * 1e3).round() as u64,
+        })
+    }
+
+    fn settle(&mut self, settled: Settled) -> Result<()> {
+        let mut journal = self.journal.clone();
+        if let Some(current) = journal.current.take() {
+            remember(&mut journal.kept, &current);
+        }
+        journal.settled.push(settled);
+        let surplus = journal.settled.len().saturating_sub(REMEMBERED);
+        for old in journal.settled.drain(..surplus) {
+            // Its blobs go when the round is pruned.
+            let round = old.round;
+            journal.kept.push((round, settled_roots(&old).collect()));
+        }
+        self.write(journal)
+    }
+
+    fn keep(&mut self, current: &Current) -> Result<()> {
+        let mut journal = self.journal.clone();
+        journal.current = Some(current.clone());
+        self.write(journal)
+    }
+
+    fn write(&mut self, journal: Journal) -> Result<()> {
+        journal.write(&self.path)?;
+        self.journal = journal;
+        Ok(())
+    }
+
+    fn need_current(&self) -> Result<&Current> {
+        self.journal
+            .current
+            .as_ref()
+            .ok_or_else(|| self.refuse("no round is under way; begin one".into()))
+    }
+
+    fn refuse(&self, reason: String) -> TrainingError {
+        TrainingError::Folder {
+            path: self.path.clone(),
+            reason,
+        }
+    }
+}
+
+/// Notes a round's blobs for [`Member::prune`].
+fn remember(kept: &mut Vec<(u32, Vec<H256>)>, current: &Current) {
+    kept.push((current.plan.round, round_roots(current)));
+}
+
+fn round_roots(current: &Current) -> Vec<H256> {
+    let mut roots: Vec<H256> = current
+        .leaves
+        .iter()
+        .flat_map(|leaf| [leaf.params, leaf.first, leaf.second, leaf.residual])
+        .collect();
+    if let Some(report) = &current.report {
+        roots.push(report.gradient);
+        roots.push(KeptStates::blob_root(report));
+    }
+    roots
+}
+
+fn settled_roots(settled: &Settled) -> impl Iterator<Item = H256> + use<> {
+    let own = settled
+        .own
+        .map(|leaf| [leaf.params, leaf.first, leaf.second, leaf.residual]);
+    [settled.model.params, settled.model.momentum]
+        .into_iter()
+        .chain(own.into_iter().flatten())
+}
+
+fn store_model<B: Blobs + ?Sized>(
+    model: &OuterState,
+    inner: &Inner,
+    blobs: &B,
+) -> Result<ModelState> {
+    Ok(ModelState {
+        hash: model.hash(inner.layout()),
+        params: store_vector(blobs, &model.params)?,
+        momentum: store_vector(blobs, &model.momentum)?,
+        checkpoint: H256::zero(),
+    })
+}
+
+/// The model that `agreed` names; its hash is not checked.
+fn load_model<B: Blobs + ?Sized>(
+    agreed: &ModelState,
+    inner: &Inner,
+    blobs: &B,
+) -> Result<OuterState> {
+    let len = inner.shape().params;
+    Ok(OuterState {
+        params: load_vector(blobs, "agreed weights", &agreed.params, len)?,
+        momentum: load_vector(blobs, "outer momentum", &agreed.momentum, len)?,
+    })
+}
