@@ -28,6 +28,22 @@ impl Default for NodeOptions {
     }
 }
 
+/// When an operator settles what it answered in a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Settling {
+    /// Whatever there is, after so many blocks.
+    pub blocks: u32,
+    /// From so many DOT on.
+    pub dot: u32,
+}
+
+impl Default for Settling {
+    /// Soon: tests wait for it.
+    fn default() -> Self {
+        Self { blocks: 5, dot: 1 }
+    }
+}
+
 /// One operator of the network.
 #[derive(Clone, Debug)]
 pub struct Operator {
@@ -69,6 +85,8 @@ pub struct Network {
     p2p_port: u16,
     pub node: Process,
     pub workers: Vec<WorkerHandle>,
+    /// When workers that are started from now on settle.
+    pub settling: Settling,
     /// Fields are dropped from first to last: while a process still writes, the folder would not go.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -96,6 +114,7 @@ impl Network {
             p2p_port,
             node,
             workers: Vec::new(),
+            settling: Settling::default(),
             _temporary: temporary,
         };
         network.wait_for_block(1, Duration::from_secs(120))?;
@@ -279,13 +298,16 @@ impl Network {
             &path,
             format!(
                 "node = \"{}\"\nkey = \"{}\"\nblob_dir = \"{}\"\nstate_dir = \"{}\"\n\
-                 listen = \"127.0.0.1:{}\"\ntls_key_file = \"{}\"\nsettle_blocks = 5\n",
+                 listen = \"127.0.0.1:{}\"\ntls_key_file = \"{}\"\nsettle_blocks = {}\n\
+                 settle_dot = \"{}\"\n",
                 self.url(),
                 operator.hot_key(),
                 self.blobs().display(),
                 state.join("state").display(),
                 self.endpoint_port(operator)?,
                 self.tls_key_file(operator),
+                self.settling.blocks,
+                self.settling.dot,
             ),
         )?;
         Ok(path)

@@ -7,7 +7,7 @@ use crate::{
 use anyhow::{bail, ensure, Context, Result};
 use serde_json::{json, Value};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -17,6 +17,8 @@ pub const ROOT_KEY: &str = "//Alice";
 pub const CLIENT_KEY: &str = "//Alice//client";
 /// Price of a unit of compute, in DOT.
 pub const UNIT_PRICE: &str = "0.0001";
+/// Planck of a DOT.
+pub const DOT: u128 = 10_000_000_000;
 
 /// The operators of an honest network: two that compute, three that validate.
 pub fn honest_operators() -> Vec<Operator> {
@@ -29,13 +31,19 @@ pub fn honest_operators() -> Vec<Operator> {
     ]
 }
 
-/// A shipped model, by folder name.
-pub fn model(name: &str) -> Result<PathBuf> {
+/// The repository.
+pub fn root() -> Result<PathBuf> {
     let root = match std::env::var_os("CHASQUI_ROOT") {
         Some(root) => PathBuf::from(root),
         None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.."),
     };
-    let folder = root.join("offchain-worker/models").join(name);
+    root.canonicalize()
+        .with_context(|| format!("no repository in {}", root.display()))
+}
+
+/// A shipped model, by folder name.
+pub fn model(name: &str) -> Result<PathBuf> {
+    let folder = root()?.join("offchain-worker/models").join(name);
     ensure!(
         folder.join("config.json").is_file(),
         "no model in {}",
@@ -51,8 +59,17 @@ impl Network {
     /// Registers and starts `operators`, proposes the shipped checkpoint, waits for its calibration by the validators,
     /// and accepts it. Returns its root.
     pub fn open_market(&mut self, operators: &[Operator], tell: Tell) -> Result<String> {
+        self.open_market_with(&model("chasqui-tales")?, operators, tell)
+    }
+
+    /// As [`Network::open_market`], with the model in `folder`.
+    pub fn open_market_with(
+        &mut self,
+        folder: &Path,
+        operators: &[Operator],
+        tell: Tell,
+    ) -> Result<String> {
         self.fund(CLIENT_KEY, "1000")?;
-        let folder = model("chasqui-tales")?;
         let blobs = self.blobs().display().to_string();
         let proposed = self.call(&[
             "checkpoint",
@@ -164,6 +181,16 @@ impl Network {
             &self.worker(&["account", "address", "--key", key, "--json"])?,
             "publicKey",
         )
+    }
+
+    /// What people call an operator of this network.
+    pub fn name_of(&self, address: &str) -> Result<String> {
+        for worker in &self.workers {
+            if self.address(&worker.operator.key)? == address {
+                return Ok(worker.operator.name.clone());
+            }
+        }
+        Ok(address.to_string())
     }
 
     /// Free and held planck of an account.
@@ -383,11 +410,21 @@ pub fn planck(value: &Value) -> Result<u128> {
     .with_context(|| format!("no amount: {value}"))
 }
 
+/// Planck as DOT.
+pub fn dot(planck: u128) -> String {
+    let (whole, fraction) = (planck / DOT, planck % DOT);
+    format!("{whole}.{fraction:010}")
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_string()
+}
+
 fn same_planck(a: &Value, b: &Value) -> bool {
     matches!((planck(a), planck(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-fn text(value: &Value, field: &str) -> Result<String> {
+/// A field that is text.
+pub fn text(value: &Value, field: &str) -> Result<String> {
     value[field]
         .as_str()
         .map(str::to_string)

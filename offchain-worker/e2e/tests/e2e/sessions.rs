@@ -3,6 +3,8 @@
 use crate::Market;
 use anyhow::{ensure, Context, Result};
 use chasqui_e2e::{
+    blocks::Reader,
+    chat::{parties, Ledger},
     scenes::{planck, CLIENT_KEY},
     Network,
 };
@@ -64,6 +66,8 @@ pub fn are_paid(market: &mut Market) -> Result<()> {
     let client = network.address(CLIENT_KEY)?;
     let held = network.balance(&client)?.1;
     let before = audits(network)?;
+    let reader = Reader::connect(&network.url())?;
+    let mut ledger = Ledger::open(&reader)?;
     // GIVEN a session with a committee
     let (session, committee) = open(network, &market.root)?;
     ensure!(!committee.is_empty(), "nobody was drawn");
@@ -109,6 +113,11 @@ pub fn are_paid(market: &mut Market) -> Result<()> {
         network.balance(&client)?.1 == held,
         "something stayed on hold"
     );
+    // AND every balance that moved is explained to the planck
+    ledger.catch_up()?;
+    let (client, operators) = parties(network)?;
+    let table = ledger.table(&client, &operators, spent)?;
+    ensure!(table.price == spent && table.forfeited > 0, "{table:?}");
     Ok(())
 }
 

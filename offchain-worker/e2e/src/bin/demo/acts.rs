@@ -1,40 +1,11 @@
-//! `scripts/demo`: one honest job and three cheats, on a real node with real workers.
+//! One honest job and three cheats.
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use chasqui_e2e::{
-    interrupt,
-    scenes::{self, check_payouts, events, payouts, planck, CLIENT_KEY},
-    Network, NodeOptions, Operator,
+    scenes::{self, check_payouts, dot, events, payouts, planck, CLIENT_KEY},
+    Network, Operator,
 };
-use clap::Parser;
 use serde_json::{json, Value};
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
-
-/// Plays the life of a job on a network of this machine: a node, two compute workers, three validators; then three
-/// cheats, each caught, slashed, and its client refunded.
-///
-/// Ctrl-C and SIGTERM stop every process that it started and remove the folder they wrote to. CHASQUI_BIN names the
-/// folder of chasqui-node and chasqui-worker, where they do not lie beside this program; CHASQUI_E2E_DIR one to write to
-/// that is kept.
-#[derive(Parser)]
-struct Demo {
-    /// Stop everything and exit after the last act. Without it the network keeps running.
-    #[arg(long)]
-    once: bool,
-    /// Write what happened to this file, as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Only open the market: write its address, checkpoint and blob folder to --json, and keep it running.
-    #[arg(long, requires = "json", conflicts_with = "once")]
-    market_only: bool,
-    /// What the client asks.
-    #[arg(long, default_value = "Once upon a time")]
-    prompt: String,
-}
 
 /// The cheats of the second act: name, key, fault.
 const CHEATS: [(&str, &str, &str); 3] = [
@@ -43,86 +14,17 @@ const CHEATS: [(&str, &str, &str); 3] = [
     ("trudy", "//Alice//trudy", "truncate"),
 ];
 
-/// Planck of a DOT.
-const DOT: u128 = 10_000_000_000;
-
 /// A cheat is drawn with its weight: capacity and bond that dwarf the honest ones'.
 const CHEAT_CAPACITY: u32 = 3_000;
 const CHEAT_BOND: &str = "3000";
 
-fn main() -> ExitCode {
-    let demo = Demo::parse();
-    match interrupt::watch().and_then(|()| play(&demo, Instant::now())) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whatever failed on the way out failed because of it.
-        Err(error) => match interrupt::came() {
-            Some(interrupted) => {
-                eprintln!("demo: {interrupted}; all processes stopped");
-                ExitCode::from(interrupted.status())
-            }
-            None => {
-                eprintln!("demo: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
-    }
-}
-
-fn play(demo: &Demo, start: Instant) -> Result<()> {
-    let say = |line: &str| println!("[{:>5.1} s] {line}", start.elapsed().as_secs_f64());
-    say("starting a development node");
-    let mut network = Network::start(NodeOptions::default())?;
-    say(&format!(
-        "node at {}, files in {}",
-        network.url(),
-        network.folder().display()
-    ));
-    let outcome = match demo.market_only {
-        true => market(&mut network, &say),
-        false => acts(demo, &mut network, &say),
-    };
-    let report = match outcome {
-        Ok(report) => report,
-        Err(error) => bail!("{error:#}\n{}", network.logs(25)),
-    };
-    if let Some(path) = &demo.json {
-        let draft = path.with_extension("part");
-        std::fs::write(&draft, serde_json::to_vec_pretty(&report)?)
-            .and_then(|()| std::fs::rename(&draft, path))
-            .with_context(|| format!("writing {}", path.display()))?;
-        say(&format!("report written to {}", path.display()));
-    }
-    if !demo.once {
-        say(&format!(
-            "the network keeps running at {}; Ctrl-C stops it",
-            network.url()
-        ));
-        loop {
-            interrupt::pause(Duration::from_millis(500))?;
-            if let Some(code) = network.node.ended() {
-                bail!("the node ended with code {code}");
-            }
-        }
-    }
-    Ok(())
-}
-
-fn market(network: &mut Network, say: &dyn Fn(&str)) -> Result<Value> {
-    let root = network.open_market(&scenes::honest_operators(), &mut |line| say(line))?;
-    Ok(json!({
-        "node": network.url(),
-        "checkpoint": root,
-        "blobs": network.blobs(),
-        "model": scenes::model("chasqui-tales")?,
-    }))
-}
-
-fn acts(demo: &Demo, network: &mut Network, say: &dyn Fn(&str)) -> Result<Value> {
+/// Plays them; what happened, as JSON. `prompt` is what the client asks.
+pub fn play(prompt: &str, network: &mut Network, say: &dyn Fn(&str)) -> Result<Value> {
     let operators = scenes::honest_operators();
     let root = network.open_market(&operators, &mut |line| say(line))?;
 
     say("--- act one: an honest job");
-    let honest = honest(demo, network, &root, say)?;
+    let honest = honest(prompt, network, &root, say)?;
 
     say("--- act two: three cheats");
     let mut suspects = Vec::new();
@@ -158,13 +60,13 @@ fn acts(demo: &Demo, network: &mut Network, say: &dyn Fn(&str)) -> Result<Value>
     }))
 }
 
-fn honest(demo: &Demo, network: &Network, root: &str, say: &dyn Fn(&str)) -> Result<Value> {
+fn honest(prompt: &str, network: &Network, root: &str, say: &dyn Fn(&str)) -> Result<Value> {
     let client = network.address(CLIENT_KEY)?;
     let before = network.balance(&client)?;
     let receipt = network.folder().join("receipt.json");
     let report = network.job(
         root,
-        &demo.prompt,
+        prompt,
         &[
             "--max-tokens",
             "48",
@@ -181,7 +83,7 @@ fn honest(demo: &Demo, network: &Network, root: &str, say: &dyn Fn(&str)) -> Res
         "the honest job was not settled: {report}"
     );
     let text = report["text"].as_str().unwrap_or_default();
-    println!("\n    {}{text}\n", demo.prompt);
+    println!("\n    {prompt}{text}\n");
     let verified = network.worker(&[
         "receipt",
         "verify",
@@ -205,7 +107,7 @@ fn honest(demo: &Demo, network: &Network, root: &str, say: &dyn Fn(&str)) -> Res
     say(&format!(
         "job {} settled by {}: {} tokens, audited by {auditors}; receipt verified",
         report["job"],
-        name_of(network, report["executor"].as_str().unwrap_or("?"))?,
+        network.name_of(report["executor"].as_str().unwrap_or("?"))?,
         report["outputTokens"]
     ));
     for (who, name) in [
@@ -342,25 +244,6 @@ fn claim(network: &Network, operators: &[Operator], say: &dyn Fn(&str)) -> Resul
         }));
     }
     Ok(claims)
-}
-
-/// What people call an honest operator.
-fn name_of(network: &Network, address: &str) -> Result<String> {
-    for worker in &network.workers {
-        if network.address(&worker.operator.key)? == address {
-            return Ok(worker.operator.name.clone());
-        }
-    }
-    Ok(address.to_string())
-}
-
-/// Planck as DOT.
-fn dot(planck: u128) -> String {
-    let (whole, fraction) = (planck / DOT, planck % DOT);
-    format!("{whole}.{fraction:010}")
-        .trim_end_matches('0')
-        .trim_end_matches('.')
-        .to_string()
 }
 
 fn pair((free, held): (u128, u128)) -> Value {
