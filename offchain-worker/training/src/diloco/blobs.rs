@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chasqui_primitives::blob::{blob_root, CHUNK_BYTES};
 use sp_core::H256;
@@ -43,6 +43,20 @@ pub trait Blobs {
 }
 
 impl<B: Blobs + ?Sized> Blobs for &B {
+    fn put_chunked(&self, bytes: &[u8], chunk: u32) -> Result<H256> {
+        (**self).put_chunked(bytes, chunk)
+    }
+
+    fn get(&self, root: &H256, limit: u64) -> Result<Option<Vec<u8>>> {
+        (**self).get(root, limit)
+    }
+
+    fn remove(&self, root: &H256) -> Result<()> {
+        (**self).remove(root)
+    }
+}
+
+impl<B: Blobs + ?Sized> Blobs for Arc<B> {
     fn put_chunked(&self, bytes: &[u8], chunk: u32) -> Result<H256> {
         (**self).put_chunked(bytes, chunk)
     }
