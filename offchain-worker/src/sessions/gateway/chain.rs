@@ -15,13 +15,14 @@ use crate::{
     },
     view::fetch,
 };
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use async_trait::async_trait;
 use chasqui_chain::{api, Chain, ChainError as NodeError, Head, Signer, H256};
 use chasqui_primitives::{audit::AuditThresholds, session::SessionId, CheckpointRoot};
 use chasqui_session::{
     AccountId, ChainError, ChainView, Endpoint, SignedReceipt, SignedRequest, Standing, Terms,
 };
+use parity_scale_codec::{DecodeAll, Encode};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -32,6 +33,8 @@ type Call = api::runtime_types::chasqui_runtime::RuntimeCall;
 type SessionsCall = api::runtime_types::pallet_sessions::pallet::Call;
 type Stage = api::runtime_types::pallet_sessions::types::Stage<u32>;
 
+/// Bytes of a view function's name.
+const VIEW_ID_BYTES: usize = 32;
 /// For how long an operator's endpoint is taken for what it was.
 const ENDPOINT_AGE: Duration = Duration::from_secs(10);
 /// Most endpoints that are remembered.
@@ -67,9 +70,18 @@ pub async fn params(head: &Head) -> Result<SessionParams> {
 /// # Errors
 /// The chain cannot be read.
 pub async fn takes_payment(head: &Head, root: &CheckpointRoot) -> Result<bool> {
+    const WHAT: &str = "asking whether a checkpoint takes payment";
     let call = api::view_functions().operators().takes_payment(*root);
-    let takes = head.at.view_functions().call(call).await;
-    takes.context("asking whether a checkpoint takes payment")
+    let functions = head.at.view_functions();
+    let named = functions.encode_args(call).context(WHAT)?;
+    // The runtime takes the arguments as a list of bytes and answers in one, which subxt's own call leaves out.
+    let (name, arguments) = named.split_at_checked(VIEW_ID_BYTES).context(WHAT)?;
+    let asked = [name, &arguments.to_vec().encode()].concat();
+    let answer = functions.call_raw(Some(&asked)).await.context(WHAT)?;
+    let (ok, answer) = answer.split_first().context(WHAT)?;
+    ensure!(*ok == 0, "{WHAT}: this runtime has no such function");
+    let answer = Vec::<u8>::decode_all(&mut &*answer).context(WHAT)?;
+    bool::decode_all(&mut &*answer).context(WHAT)
 }
 
 /// Sessions as they were at the newest block that was looked at; whatever else is asked for is read from the node.

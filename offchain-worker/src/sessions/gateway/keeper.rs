@@ -57,7 +57,9 @@ impl Shared {
                 self.adopt(session).await;
             }
         }
-        // Channels that a new committee brought are known to nobody yet: nothing is spent on them.
+        for session in &facts.sessions {
+            self.show_session(&session.id);
+        }
         self.changed.notify_waiters();
         Ok(true)
     }

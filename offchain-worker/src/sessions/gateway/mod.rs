@@ -145,6 +145,7 @@ impl Shared {
             .inc();
         self.metrics.receipted.add(keeper::dot(receipt.price));
         self.pool().receipt(&receipt.session);
+        self.show_session(&receipt.session);
     }
 
     /// Takes an error down where it belongs.
@@ -209,7 +210,6 @@ impl Shared {
     }
 
     /// Shows a session on the live page.
-    #[allow(dead_code)]
     fn show_session(&self, id: &SessionId) {
         let Some((facts, spent, requests)) = self.pool().state(id) else {
             return;

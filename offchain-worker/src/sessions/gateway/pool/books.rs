@@ -62,8 +62,8 @@ pub(super) enum Progress {
     Running,
     /// In a block that is not final yet. Of an opening, the session.
     Included { session: Option<SessionId>, at: u32 },
-    /// It may get into a block up to this one.
-    Unsure { until: u32 },
+    /// It may get into a block up to this one, which is known once the chain was looked at.
+    Unsure { until: Option<u32> },
 }
 
 /// A deed that the finalised chain does not show yet.
@@ -179,8 +179,7 @@ impl Pool {
                 self.account_for(&[]);
             }
             Outcome::Unsure(_) => {
-                let until = at.saturating_add(UNSURE_BLOCKS);
-                pending.progress = Progress::Unsure { until };
+                pending.progress = Progress::Unsure { until: None };
             }
             Outcome::Refused { reason, unfunded } => {
                 if *unfunded {
@@ -246,7 +245,12 @@ impl Pool {
                 Progress::Running => false,
                 // Finality is long past; a block that was replaced took it away.
                 Progress::Included { at, .. } => at.saturating_add(UNSURE_BLOCKS) < block,
-                Progress::Unsure { until } => until < block,
+                Progress::Unsure { until: Some(until) } => until < block,
+                Progress::Unsure { until: None } => {
+                    let until = Some(block.saturating_add(UNSURE_BLOCKS));
+                    pending.progress = Progress::Unsure { until };
+                    false
+                }
             };
             !shown && !past
         });
