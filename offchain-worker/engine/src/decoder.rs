@@ -1,4 +1,4 @@
-//! What runs a model: one interface over our own CPU kernels and over burn.
+//! What runs a model: one interface over our own kernels, on CPUs and GPUs, and over burn.
 //!
 //! A [`Decoder`] takes *passes*: new tokens of any number of sequences at once, few or many of
 //! each. Prefill, decoding and continuous batching are all the same call with other numbers.
@@ -8,6 +8,7 @@ use burn::tensor::{s, Device, Int, Tensor, TensorData};
 use crate::cache::KvCache;
 use crate::config::LlamaConfig;
 use crate::cpu::cache::CpuSequence;
+use crate::cuda::CudaSequence;
 use crate::error::{EngineError, Result};
 use crate::model::Llama;
 
@@ -34,6 +35,8 @@ impl Pass<'_> {
 pub enum Sequence {
     /// For [`CpuDecoder`](crate::cpu::CpuDecoder).
     Cpu(CpuSequence),
+    /// For [`CudaDecoder`](crate::cuda::CudaDecoder).
+    Cuda(CudaSequence),
     /// For [`BurnDecoder`]: a cache with a batch of one.
     Burn(KvCache),
 }
@@ -43,6 +46,7 @@ impl Sequence {
     pub fn len(&self) -> usize {
         match self {
             Self::Cpu(sequence) => sequence.len(),
+            Self::Cuda(sequence) => sequence.len(),
             Self::Burn(cache) => cache.len(),
         }
     }
@@ -56,6 +60,7 @@ impl Sequence {
     pub fn capacity(&self) -> usize {
         match self {
             Self::Cpu(sequence) => sequence.capacity(),
+            Self::Cuda(sequence) => sequence.capacity(),
             Self::Burn(cache) => cache.capacity(),
         }
     }
@@ -72,8 +77,14 @@ impl Sequence {
         len: usize,
         capacity: usize,
     ) -> Result<Option<Self>> {
-        let Self::Cpu(mut held) = self else {
-            return Ok(None);
+        let mut held = match self {
+            Self::Cpu(held) => held,
+            Self::Cuda(held) => {
+                return held
+                    .prefix(config, len, capacity)
+                    .map(|longer| Some(Self::Cuda(longer)))
+            }
+            Self::Burn(_) => return Ok(None),
         };
         if held.capacity() == capacity && held.fits(config) && len <= held.len() {
             held.truncate(len);
@@ -83,10 +94,17 @@ impl Sequence {
             .map(|longer| Some(Self::Cpu(longer)))
     }
 
+    /// Whether its numbers do not depend on how its tokens were fed, and whole even where a pass over it
+    /// was broken off.
+    pub(crate) fn is_exact(&self) -> bool {
+        !matches!(self, Self::Burn(_))
+    }
+
     /// Forgets every token from `len` on, so that others can follow the first `len`.
     pub fn truncate(&mut self, len: usize) {
         match self {
             Self::Cpu(sequence) => sequence.truncate(len),
+            Self::Cuda(sequence) => sequence.truncate(len),
             Self::Burn(cache) => cache.truncate(len),
         }
     }
@@ -185,7 +203,7 @@ pub(crate) fn cache_bytes(config: &LlamaConfig, capacity: usize) -> usize {
 /// Tokens of one sequence that one pass through burn takes: bounds the attention scores' memory.
 const BURN_CHUNK: usize = 256;
 
-/// A model as burn modules on one of burn's devices: the reference on a CPU, the means on a GPU.
+/// A model as burn modules on one of burn's devices: the reference.
 ///
 /// It computes one sequence after another and in f32; the bits of a hidden state depend on how
 /// many tokens were fed at once.

@@ -1,13 +1,14 @@
 //! Language-model engine: loads Llama-family checkpoints in the Hugging Face layout and runs them
-//! on a device chosen at run time: the CPU with kernels of its own, anything else with burn.
+//! on a device chosen at run time: the CPU or an NVIDIA GPU with kernels of its own, or burn.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`config`], [`weights`] | a model folder's network |
 //! | [`assets`]: [`tokenizer`], [`chat`], [`generation_config`] | what else it holds |
-//! | [`model`], [`cache`] | the model as burn modules: training, GPUs, reference |
+//! | [`model`], [`cache`] | the model as burn modules: training, reference |
 //! | [`cpu`] | the model on the CPU: our own kernels over weights in their stored precision |
-//! | [`decoder`] | the one interface over both |
+//! | [`cuda`] | the same on an NVIDIA GPU, to the last bit |
+//! | [`decoder`] | the one interface over all |
 //! | [`generate`], [`load`] | [`Engine`]: load, generate, score, replay |
 //! | [`batch`] | [`Batcher`](batch::Batcher): many requests at once, sharing each pass |
 //! | [`sampling`] | logits to token, and how far a claimed token is from honest |
@@ -26,6 +27,7 @@ pub mod cache;
 pub mod chat;
 pub mod config;
 pub mod cpu;
+pub mod cuda;
 pub mod decoder;
 pub mod device;
 mod embed;
@@ -50,6 +52,7 @@ pub use cache::KvCache;
 pub use chat::{ChatTemplate, Message};
 pub use config::{Architecture, LlamaConfig, RopeScaling, WeightDtype};
 pub use cpu::{CpuDecoder, CpuOptions};
+pub use cuda::CudaDecoder;
 pub use decoder::{BurnDecoder, Decoder, Pass, Sequence};
 pub use error::{EngineError, Result};
 pub use fingerprint::Fingerprint;

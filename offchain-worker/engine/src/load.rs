@@ -9,6 +9,7 @@ use crate::assets::Assets;
 use crate::cpu::decoder::{CpuDecoder, CpuOptions};
 use crate::cpu::matrix::Precision;
 use crate::cpu::simd::SimdLevel;
+use crate::cuda::CudaDecoder;
 use crate::decoder::{BurnDecoder, Decoder};
 use crate::error::{EngineError, Result};
 use crate::generate::Engine;
@@ -17,8 +18,8 @@ use crate::model::Llama;
 /// How to load a model. [`LoadOptions::default`] takes what the machine has and changes nothing.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
-    /// `auto` or `cpu`: our kernels on this machine's cores. `burn`: the reference in f32 on the
-    /// same. `cuda:N`: a GPU. Empty counts as `auto`.
+    /// `auto` or `cpu`: our kernels on this machine's cores. `cuda:N`: our kernels on an NVIDIA GPU.
+    /// `burn`: the reference in f32 on the cores; `burn-cuda:N`: the same on a GPU. Empty counts as `auto`.
     pub device: String,
     /// Threads on the CPU; `None` takes as many as the machine runs at once.
     pub threads: Option<usize>,
@@ -39,11 +40,11 @@ impl LoadOptions {
         }
     }
 
-    /// Refuses options that only the CPU kernels have.
-    fn check_plain(&self) -> Result<()> {
+    /// Refuses options that only the CPU kernels have, and `precision` where only our kernels have it.
+    fn check_plain(&self, precision: bool) -> Result<()> {
         let refused = [
             ("threads", self.threads.is_some()),
-            ("precision", self.precision.is_some()),
+            ("precision", precision && self.precision.is_some()),
             ("simd", self.simd.is_some()),
         ];
         match refused.into_iter().find(|(_, given)| *given) {
@@ -82,9 +83,14 @@ impl Engine {
                     simd: options.simd,
                 },
             )?),
+            name if name.split(':').next() == Some("cuda") => {
+                let ordinal = crate::device::ordinal(name)?;
+                options.check_plain(false)?;
+                Arc::new(CudaDecoder::from_dir(dir, ordinal, options.precision)?)
+            }
             name => {
                 let device = crate::device::open(name)?;
-                options.check_plain()?;
+                options.check_plain(true)?;
                 Arc::new(BurnDecoder::new(Llama::from_dir(dir, &device)?))
             }
         };

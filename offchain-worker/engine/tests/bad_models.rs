@@ -294,13 +294,15 @@ fn foreign_tokenizer() {
 fn unusable_devices() {
     let dir = common::golden("llama-mha-tied");
     // With the feature: no GPU at all, or not so many.
-    let (absent, expected) = match cfg!(feature = "cuda") {
-        true => ("cuda:99", "GPU"),
-        false => ("cuda", "no CUDA support"),
+    let burn = match cfg!(feature = "cuda") {
+        true => "GPU",
+        false => "no burn for CUDA",
     };
     for (device, expected) in [
-        (absent, expected),
+        ("cuda:99", "GPU"),
         ("cuda:x", "not a number"),
+        ("cuda:-1", "not a number"),
+        ("burn-cuda:99", burn),
         ("tpu", "known: cpu"),
         ("cpu:1", "no index"),
     ] {

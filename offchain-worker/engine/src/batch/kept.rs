@@ -3,7 +3,7 @@
 //! A turn's prompt usually begins with everything of the turn before. Whoever names its conversation
 //! gets the keys and values of the longest common prefix back and feeds only what is new. They are
 //! the very numbers that feeding the prefix again would give: only a decoder whose numbers do not
-//! depend on how a sequence was fed takes part, which is the one on the CPU.
+//! depend on how a sequence was fed takes part: those of our own kernels.
 
 use crate::decoder::Sequence;
 
@@ -61,7 +61,7 @@ impl Kept {
         most: usize,
     ) {
         drop(self.take(&conversation));
-        let reusable = matches!(sequence, Sequence::Cpu(_)) && !sequence.is_empty();
+        let reusable = sequence.is_exact() && !sequence.is_empty();
         if !reusable || bytes > most || ids.len() < sequence.len() {
             return;
         }

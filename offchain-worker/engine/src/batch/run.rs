@@ -255,10 +255,9 @@ fn attempt(
         Err(panic) => Err(Failure {
             reason: format!("the device failed: {}", panic_text(&*panic)),
             // A burn cache lends its buffers to the operation that was broken off.
-            retry: shares.iter().all(|share| {
-                let sequence = &running[share.index].sequence;
-                matches!(sequence, Sequence::Cpu(_))
-            }),
+            retry: shares
+                .iter()
+                .all(|share| running[share.index].sequence.is_exact()),
         }),
     };
     let (hidden, logits) = match failure {

@@ -228,12 +228,21 @@ impl Int8Rows {
         self.stride
     }
 
-    fn row(&self, row: usize) -> &[u8] {
+    /// Bytes from the start of a row to its integers.
+    pub(crate) fn first(&self) -> usize {
+        self.quants
+    }
+
+    /// All rows, and padding behind the last.
+    pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: `Line` is plain bytes without padding.
-        let bytes = unsafe {
+        unsafe {
             std::slice::from_raw_parts(self.lines.as_ptr().cast(), size_of_val(&self.lines[..]))
-        };
-        &bytes[row * self.stride..][..self.stride]
+        }
+    }
+
+    fn row(&self, row: usize) -> &[u8] {
+        &self.bytes()[row * self.stride..][..self.stride]
     }
 
     fn row_mut(&mut self, row: usize) -> &mut [u8] {

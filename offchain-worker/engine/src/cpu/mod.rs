@@ -23,10 +23,10 @@ pub mod linear;
 pub mod math;
 pub mod matrix;
 pub mod pool;
-mod rope;
+pub(crate) mod rope;
 mod scratch;
 pub mod simd;
-mod weights;
+pub(crate) mod weights;
 
 pub use cache::CpuSequence;
 pub use decoder::{CpuDecoder, CpuOptions};
