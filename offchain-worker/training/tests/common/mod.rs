@@ -1,6 +1,8 @@
 //! A small run: text, dataset, model, recipe.
 #![allow(dead_code)]
 
+pub mod claims;
+
 use std::path::Path;
 
 use burn::tensor::Device;
