@@ -274,6 +274,15 @@ pub trait CaseSubjects<AccountId> {
     fn opening_weight(_bytes: u32) -> Weight {
         Weight::zero()
     }
+    /// Whether the subject's work was done for `judge`, or for somebody related to it, although the case names no such
+    /// client because there are many. It neither sits on a panel nor votes.
+    fn is_interested(_subject: &Subject, _judge: &AccountId) -> bool {
+        false
+    }
+    /// What one [`CaseSubjects::is_interested`] costs.
+    fn interest_weight() -> Weight {
+        Weight::zero()
+    }
 }
 
 /// Where the network's training is paid from (pallet training-fund). Amounts are in planck.

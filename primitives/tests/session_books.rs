@@ -137,3 +137,105 @@ fn books_survive_a_restart() {
     let again = ExecutorBook::decode(&mut &executor.encode()[..]).unwrap();
     assert_eq!(again, executor);
 }
+
+#[test]
+fn a_request_that_lapsed_is_voided_and_the_channel_goes_on() {
+    // GIVEN an executor that has answered one request, and another that lapsed at block 10 before it came
+    let (_, slice) = channel(100);
+    let mut book = ExecutorBook::default();
+    assert_eq!(book.take(&asked(1, 40, 40), &slice, 0), Answer::Serve);
+    assert!(book.answered(1, 30));
+    let late = asked(2, 60, 90);
+    assert_eq!(
+        book.take(&late, &slice, 11),
+        Answer::Refuse(Reason::Expired)
+    );
+    // WHEN it is asked to void it THEN not before it has lapsed
+    assert_eq!(
+        book.void(&late, &slice, 10),
+        Void::Refuse(Reason::NotLapsed)
+    );
+    assert_eq!(book.void(&late, &slice, 11), Void::Sign);
+    // AND the same again is the same receipt, which costs nothing
+    assert_eq!(book.void(&late, &slice, 11), Void::Again);
+    assert_eq!(book.receipted(), 30);
+    assert_eq!(book.unsettled(), Some((1, 2, 30)));
+    // AND the next number is served
+    let next = asked(3, 60, 90);
+    assert_eq!(book.take(&next, &slice, 0), Answer::Serve);
+}
+
+#[test]
+fn what_was_begun_and_lapsed_can_be_voided_and_what_was_answered_cannot() {
+    let (_, slice) = channel(100);
+    let mut book = ExecutorBook::default();
+    let first = asked(1, 40, 40);
+    assert_eq!(book.take(&first, &slice, 0), Answer::Serve);
+    // WHEN it was begun and has no answer, and its time is over THEN it can be given up
+    let mut given_up = book.clone();
+    assert_eq!(given_up.void(&first, &slice, 11), Void::Sign);
+    assert!(!given_up.answered(1, 40), "it has a receipt");
+    // AND what was answered cannot
+    assert!(book.answered(1, 40));
+    assert_eq!(
+        book.void(&first, &slice, 11),
+        Void::Refuse(Reason::Answered)
+    );
+}
+
+#[test]
+fn no_void_costs_an_executor_what_it_has_answered() {
+    // GIVEN an executor with 30 to claim
+    let (mut deposit, mut slice) = channel(100);
+    let mut book = ExecutorBook::default();
+    book.take(&asked(1, 40, 40), &slice, 0);
+    book.answered(1, 30);
+    let before = book.clone();
+    let refused = |book: &mut ExecutorBook, bad: Asked, reason| {
+        assert_eq!(book.void(&bad, &slice, 11), Void::Refuse(reason));
+        assert_eq!(*book, before);
+    };
+    // WHEN a void would end its claim with a cap that does not cover it THEN it is refused
+    refused(&mut book, asked(2, 0, 29), Reason::CapTooLow);
+    // AND so is one out of order
+    refused(&mut book, asked(3, 0, 30), Reason::OutOfOrder);
+    // AND another request for the place of a void is an equivocation, as for any other
+    assert_eq!(book.void(&asked(2, 0, 30), &slice, 11), Void::Sign);
+    let other = Asked {
+        hash: H256::repeat_byte(9),
+        ..asked(2, 10, 40)
+    };
+    assert_eq!(book.take(&other, &slice, 0), Answer::Equivocation);
+    assert_eq!(
+        book.void(&asked(3, 0, 30), &slice, 11),
+        Void::Refuse(Reason::Stopped)
+    );
+    // AND what it has answered is still there to be claimed
+    assert_eq!(book.unsettled(), Some((1, 2, 30)));
+    slice.equivocate(&mut deposit, 0, 5).unwrap();
+}
+
+#[test]
+fn while_one_request_is_computed_no_other_is_voided() {
+    let (_, slice) = channel(100);
+    let mut book = ExecutorBook::default();
+    book.take(&asked(1, 40, 40), &slice, 0);
+    assert_eq!(
+        book.void(&asked(2, 0, 40), &slice, 11),
+        Void::Refuse(Reason::Busy)
+    );
+}
+
+#[test]
+fn a_client_takes_a_void_for_the_receipt_that_it_waits_for() {
+    let (_, slice) = channel(100);
+    let mut book = ClientBook::default();
+    book.next(&slice, 40).unwrap();
+    // WHEN its request is voided THEN nothing waits, and what it signed for is all that it risked
+    assert!(book.receipt(1, 0));
+    assert_eq!(
+        (book.receipted(), book.in_flight(), book.at_risk()),
+        (0, 0, 40)
+    );
+    assert_eq!(book.next(&slice, 100), Some(Slot { seq: 2, cap: 100 }));
+}

@@ -1,6 +1,7 @@
 //! What an audit of settled money looks at, and openings of it.
 
 use chasqui_primitives::{
+    hash::{output_hash, prompt_hash},
     sampling::Sampling,
     session::{
         sample::*,
@@ -8,6 +9,7 @@ use chasqui_primitives::{
         tree::{self, Leaf, MAX_LEAVES},
         Receipt, Request, SignedRequest,
     },
+    trace::{encode_trace, trace_root, TraceLeaf, FINGERPRINT_DIMS, TRACE_LEAF_BYTES},
     FinishReason, MAX_OPENING_BYTES,
 };
 use parity_scale_codec::Encode;
@@ -17,6 +19,22 @@ use sp_core::{ed25519, Pair, H256};
 use sp_runtime::{AccountId32, MultiSignature};
 
 const GENESIS: H256 = H256([1; 32]);
+
+const SALT: [u8; 32] = [8; 32];
+const PROMPT: [u32; 3] = [4, 5, 6];
+
+fn trace() -> Vec<TraceLeaf> {
+    (0..8)
+        .map(|token| TraceLeaf {
+            token,
+            fingerprint: [7; FINGERPRINT_DIMS],
+        })
+        .collect()
+}
+
+fn output() -> Vec<u32> {
+    trace().iter().map(|leaf| leaf.token).collect()
+}
 
 /// Signs the same way every time, as sr25519 does not.
 fn client() -> ed25519::Pair {
@@ -41,7 +59,7 @@ fn traffic(
                 operator: operator(),
                 seq,
                 checkpoint: H256([4; 32]),
-                prompt_hash: H256::from_low_u64_be(seq),
+                prompt_hash: prompt_hash(&GENESIS, &SALT, &PROMPT),
                 prompt_tokens: 3,
                 sampling: Sampling::greedy(8),
                 unit_price: 1,
@@ -55,8 +73,8 @@ fn traffic(
                 operator: operator(),
                 seq,
                 request: hash,
-                output_hash: H256([5; 32]),
-                trace_root: H256([6; 32]),
+                output_hash: output_hash(&GENESIS, &output()),
+                trace_root: trace_root(&trace()),
                 prompt_tokens: 3,
                 output_tokens: 8,
                 finish: FinishReason::Length,
@@ -96,6 +114,15 @@ fn opened(settlement: u32, session: u8, prices: &[u128], index: usize) -> Opened
     OpenedLeaf::new(settlement, &traffic[index].0, &traffic[index].1, proof)
 }
 
+fn shown(leaf: OpenedLeaf) -> ShownAnswer {
+    ShownAnswer {
+        leaf,
+        salt: SALT,
+        prompt: PROMPT.to_vec().try_into().unwrap(),
+        trace: encode_trace(&trace()).try_into().unwrap(),
+    }
+}
+
 proptest! {
     #[test]
     fn plancks_lie_within_the_total(seed in any::<[u8; 32]>(), total in 1u128.., count in 0..64u32) {
@@ -106,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn the_leaves_under_the_drawn_plancks_open_a_case(
+    fn the_answers_under_the_drawn_plancks_open_a_case(
         first in prop::collection::vec(0..50u128, 1..12),
         second in prop::collection::vec(1..50u128, 1..12),
         seed in any::<[u8; 32]>(),
@@ -115,7 +142,7 @@ proptest! {
         let sums: (u128, u128) = (first.iter().sum(), second.iter().sum());
         let places = [place(0, &first, 0), place(1, &second, sums.0)];
         let drawn = draw_plancks(&seed.into(), sums.0 + sums.1, 16);
-        // WHEN the leaves under them are opened
+        // WHEN the answers under them are shown
         let mut wanted: Vec<(u32, u8, &[u128], usize)> = drawn.iter().map(|planck| {
             let (number, prices, at) = match planck.checked_sub(sums.0) {
                 None => (0, &first, *planck),
@@ -126,17 +153,18 @@ proptest! {
         }).collect();
         wanted.sort();
         wanted.dedup();
-        let open = |skip: Option<usize>| {
-            let leaves = wanted.iter().enumerate().filter(|(n, _)| Some(*n) != skip)
-                .map(|(_, (settlement, session, prices, index))| opened(*settlement, *session, prices, *index))
-                .collect::<Vec<_>>();
-            Opening { leaves: leaves.try_into().unwrap() }
+        let ranges = |skip: Option<usize>| {
+            wanted.iter().enumerate().filter(|(n, _)| Some(*n) != skip)
+                .map(|(_, (settlement, session, prices, index))| {
+                    let answer = shown(opened(*settlement, *session, prices, *index));
+                    answer.plancks(&GENESIS, &places[*settlement as usize]).unwrap()
+                })
+                .collect::<Vec<_>>()
         };
-        let covers = |opening: Opening| opening.covers(&GENESIS, &drawn, |at| places.get(at as usize).cloned());
         // THEN they cover what was drawn, and do not without one of them
-        prop_assert!(covers(open(None)));
+        prop_assert!(covered(&drawn, &ranges(None)));
         for skip in 0..wanted.len() {
-            prop_assert!(!covers(open(Some(skip))));
+            prop_assert!(!covered(&drawn, &ranges(Some(skip))));
         }
     }
 }
@@ -172,8 +200,8 @@ fn reputation_spares_plancks() {
 }
 
 #[test]
-fn the_longest_opening_fits_on_chain() {
-    // GIVEN 64 leaves of the largest trees, with every list full, and sums of a billion DOT
+fn the_longest_answer_fits_into_a_block() {
+    // GIVEN an answer under the largest tree, with every list full, and sums of a billion DOT
     let (request, receipt) = traffic(0, &[10]).remove(0);
     let mut leaf = OpenedLeaf::new(0, &request, &receipt, Default::default());
     leaf.sampling.stop_ids = vec![0; 8].try_into().unwrap();
@@ -183,39 +211,67 @@ fn the_longest_opening_fits_on_chain() {
         sum: 1_000_000_000 * chasqui_primitives::DOT,
     };
     leaf.proof = vec![node; MAX_LEAVES.ilog2() as usize].try_into().unwrap();
-    // WHEN they are posted THEN they do not exceed an opening
-    let opening = Opening {
-        leaves: vec![leaf; MOST_PLANCKS as usize].try_into().unwrap(),
+    let answer = ShownAnswer {
+        leaf,
+        salt: SALT,
+        prompt: vec![u32::MAX; MAX_PROMPT_TOKENS as usize]
+            .try_into()
+            .unwrap(),
+        trace: vec![0; MAX_OPENING_BYTES as usize].try_into().unwrap(),
     };
-    let bytes = opening.encode().len();
-    assert!(bytes <= MAX_OPENING_BYTES as usize, "{bytes} bytes");
+    // WHEN it is shown THEN it takes no more than an eighth of a block of 5 MiB, so that all 64 find room in a few
+    let bytes = answer.encode().len();
+    assert!(bytes <= 5 * 1_024 * 1_024 / 8, "{bytes} bytes");
 }
 
 #[test]
-fn an_opening_of_something_else_covers_nothing() {
-    // GIVEN an opening that covers the only planck
-    let places = [place(0, &[1], 0)];
-    let covers = |leaf: OpenedLeaf| {
-        let leaves = vec![leaf].try_into().unwrap();
-        Opening { leaves }.covers(&GENESIS, &[0], |at| places.get(at as usize).cloned())
-    };
-    let good = opened(0, 0, &[1], 0);
-    assert!(covers(good.clone()));
-    // WHEN anything that was signed, or its place, is another THEN it covers nothing
-    let change: [fn(&mut OpenedLeaf); 9] = [
-        |leaf| leaf.settlement = 1,
-        |leaf| leaf.seq = 2,
-        |leaf| leaf.price = 2,
-        |leaf| leaf.cap = 2,
-        |leaf| leaf.prompt_tokens = 2,
-        |leaf| leaf.output_hash = H256::zero(),
-        |leaf| leaf.trace_root = H256::zero(),
-        |leaf| leaf.sampling.max_tokens = 9,
-        |leaf| leaf.signature = MultiSignature::Sr25519(Default::default()),
+fn an_answer_to_something_else_shows_nothing() {
+    // GIVEN an answer that lies under the only planck
+    let place = place(0, &[1], 0);
+    let plancks = |answer: &ShownAnswer| answer.plancks(&GENESIS, &place);
+    let good = shown(opened(0, 0, &[1], 0));
+    assert_eq!(plancks(&good), Some(0..1));
+    // WHEN anything that was signed, or what it is the hash of, is another THEN it shows nothing
+    let change: [fn(&mut ShownAnswer); 15] = [
+        |answer| answer.leaf.seq = 2,
+        |answer| answer.leaf.price = 2,
+        |answer| answer.leaf.cap = 2,
+        |answer| answer.leaf.prompt_tokens = 2,
+        |answer| answer.leaf.output_tokens = 7,
+        |answer| answer.leaf.output_hash = H256::zero(),
+        |answer| answer.leaf.trace_root = H256::zero(),
+        |answer| answer.leaf.sampling.max_tokens = 9,
+        |answer| answer.leaf.signature = MultiSignature::Sr25519(Default::default()),
+        |answer| answer.salt = [0; 32],
+        |answer| answer.prompt = Default::default(),
+        |answer| answer.prompt[1] = 9,
+        |answer| answer.trace = Default::default(),
+        |answer| answer.trace[0] = 9,
+        |answer| {
+            let short = answer.trace.len() - TRACE_LEAF_BYTES;
+            answer.trace.truncate(short)
+        },
     ];
-    for change in change {
-        let mut leaf = good.clone();
-        change(&mut leaf);
-        assert!(!covers(leaf));
+    for (n, change) in change.into_iter().enumerate() {
+        let mut answer = good.clone();
+        change(&mut answer);
+        assert_eq!(plancks(&answer), None, "{n}");
     }
+}
+
+#[test]
+fn small_takings_are_audited_as_often_as_they_are_worth_it() {
+    // GIVEN a tenth of what a case is opened for
+    let audited = |total: u128, from: u128| {
+        (0..2_000u64)
+            .filter(|n| is_audited(&H256::from_low_u64_be(*n), total, from))
+            .count()
+    };
+    // THEN it is audited one time in ten, a half one time in two, and the whole always
+    assert!((150..250).contains(&audited(100, 1_000)));
+    assert!((900..1_100).contains(&audited(500, 1_000)));
+    assert_eq!(audited(1_000, 1_000), 2_000);
+    // AND where nothing is dust, everything is audited
+    assert_eq!(audited(1, 0), 2_000);
+    assert_eq!(audited(0, 1_000), 0);
 }

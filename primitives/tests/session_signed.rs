@@ -194,3 +194,32 @@ fn fraud_is_two_answers_to_one_request() {
     assert!(!requests_conflict(&first, &first));
     assert!(!requests_conflict(&first, &Request { seq: 2, ..second }));
 }
+
+#[test]
+fn a_void_answers_its_request_with_nothing_for_nothing() {
+    // GIVEN a request and its void
+    let request = request();
+    let void = Receipt::void(&GENESIS, &request);
+    // THEN it fits whatever the prompt would have cost, and is no other answer
+    assert!(void.is_void());
+    assert_eq!(void.answers(&GENESIS, &request, 1, 4), Ok(()));
+    assert!(!receipt(&request).is_void());
+    // AND it names the request and nothing else
+    let mut other = void.clone();
+    other.seq = 2;
+    assert_eq!(
+        other.answers(&GENESIS, &request, 1, 4),
+        Err(Misfit::OtherRequest)
+    );
+    // AND an answer beside it proves fraud: who voids a request is not paid for it
+    assert!(receipts_conflict(&void, &receipt(&request)));
+    // AND an answer that is cut off at once and costs the prompt is no void
+    let cut = Receipt {
+        price: 30,
+        ..void.clone()
+    };
+    assert!(!cut.is_void());
+    assert_eq!(cut.answers(&GENESIS, &request, 1, 4), Ok(()));
+    let cheap = Receipt { price: 29, ..void };
+    assert_eq!(cheap.answers(&GENESIS, &request, 1, 4), Err(Misfit::Price));
+}

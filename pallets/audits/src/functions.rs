@@ -103,6 +103,7 @@ impl<T: Config> Pallet<T> {
             asked.set(asked.get().saturating_add(1));
             !case.dismissed.contains(who)
                 && !case.seats.iter().any(|seat| seat.auditor == *who)
+                && !T::Subjects::is_interested(&case.subject, who)
                 && T::Operators::vote_weight(
                     case.electorate.epoch,
                     &case.checkpoint,
@@ -117,7 +118,9 @@ impl<T: Config> Pallet<T> {
 
     /// What the draw of a panel costs for those it looks at, beside what any step costs.
     pub(crate) fn passed_over(asked: u32) -> Weight {
-        T::WeightInfo::draw_seats(asked).saturating_sub(T::WeightInfo::draw_seats(0))
+        T::WeightInfo::draw_seats(asked)
+            .saturating_sub(T::WeightInfo::draw_seats(0))
+            .saturating_add(T::Subjects::interest_weight().saturating_mul(asked.into()))
     }
 
     /// Fills the panel's empty seats by a draw: all of them, or none. Each auditor's bond becomes

@@ -20,7 +20,10 @@ use sp_runtime::{
     traits::BlakeTwo256, BuildStorage, DispatchError, DispatchResult, DispatchResultWithInfo,
     Perbill,
 };
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 pub type AccountId = u64;
 pub type Block = frame_system::mocking::MockBlock<Test>;
@@ -102,6 +105,8 @@ pub struct State {
     pub seed_delay: Option<u32>,
     /// Seeds up to this relay block are forgotten.
     pub forgotten: RelayBlockNumber,
+    /// For whom the judged work was done, beside the client that a case names.
+    pub interested: BTreeSet<AccountId>,
 }
 
 thread_local! {
@@ -141,6 +146,8 @@ pub const PRICE: Balance = 1_000;
 pub const OPENING: &[u8] = b"the trace";
 /// What the subject's owner says that closing a case costs, beside something for each in the majority.
 pub const CLOSE_WEIGHT: Weight = Weight::from_parts(1_000_003, 1_009);
+/// What it says that asking one auditor whether the work was done for it costs.
+pub const INTEREST_WEIGHT: Weight = Weight::from_parts(1_000_033, 11);
 /// Evidence that honest auditors agree on, up to this.
 pub const TAU: u32 = 10;
 
@@ -325,6 +332,12 @@ impl CaseSubjects<AccountId> for World {
     }
     fn opening_matches(_: &Subject, opening: &[u8]) -> bool {
         opening == OPENING || opening.iter().all(|byte| *byte == 5)
+    }
+    fn is_interested(_: &Subject, judge: &AccountId) -> bool {
+        Self::with(|world| world.interested.contains(judge))
+    }
+    fn interest_weight() -> Weight {
+        INTEREST_WEIGHT
     }
 }
 

@@ -152,12 +152,19 @@ impl<T: Config> Pallet<T> {
             }
             Step::Window(Next::JudgeAnew) => T::WeightInfo::forfeit_lien(1).saturating_mul(flags),
             // Where nobody can vote the case is closed at once.
-            Step::Window(Next::EnterStageTwo) => T::Subjects::close_weight(&Decision::Undecided, 0),
+            Step::Window(Next::EnterStageTwo) => T::Subjects::close_weight(&Decision::Undecided, 0)
+                .saturating_add(Self::interest_weight(case)),
             Step::FillSeats(_) => T::Subjects::close_weight(&Decision::Undecided, 0)
+                .saturating_add(Self::interest_weight(case))
                 .saturating_add(Self::passed_over(MAX_CANDIDATES)),
             Step::Window(_) | Step::Wait => Weight::zero(),
         };
         weight.saturating_add(beside)
+    }
+
+    /// What asking every voter costs whether the work was done for it. Those beyond the most that can vote are asked too.
+    fn interest_weight(case: &Case<T>) -> Weight {
+        T::Subjects::interest_weight().saturating_mul(case.electorate.voters.into())
     }
 
     fn take_step(id: CaseId, case: Case<T>, step: Step, now: BlockNumberFor<T>) {
@@ -337,8 +344,19 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Opens the ballots of the electorate that was frozen when the case opened.
-    pub(crate) fn enter_stage_two(id: CaseId, case: Case<T>) {
-        let voters = T::Operators::voters(case.electorate.epoch, &case.checkpoint, &case.parties());
+    pub(crate) fn enter_stage_two(id: CaseId, mut case: Case<T>) {
+        let mut voters =
+            T::Operators::voters(case.electorate.epoch, &case.checkpoint, &case.parties());
+        let (subject, mut electorate) = (case.subject, case.electorate.weight);
+        // They were counted when the case opened: nobody looked at every voter then.
+        voters.retain(|(voter, weight)| {
+            let interested = T::Subjects::is_interested(&subject, voter);
+            if interested {
+                electorate = electorate.saturating_sub(*weight);
+            }
+            !interested
+        });
+        case.electorate.weight = electorate;
         Self::open_vote(id, case, voters);
     }
 

@@ -5,12 +5,14 @@ use alloc::{vec, vec::Vec};
 use chasqui_primitives::{
     audit::{Decision, HardReason, Subject},
     draw::MAX_CANDIDATES,
+    hash,
     sampling::Sampling,
     session::{
-        sample::{OpenedLeaf, Opening, MOST_PLANCKS},
+        sample::{OpenedLeaf, ShownAnswer, MAX_PROMPT_TOKENS, MOST_PLANCKS},
         tree::{self, Claim, Leaf},
         Receipt, Request, SessionId, Settlement, ShrinkConsent, SignedReceipt, SignedRequest,
     },
+    trace::{encode_trace, trace_root, TraceLeaf, FINGERPRINT_DIMS},
     traits::{CaseSubjects, Epochs, Ledger, Randomness},
     Balance, CaseId, FinishReason,
 };
@@ -23,7 +25,6 @@ use frame_support::{
     BoundedVec,
 };
 use frame_system::RawOrigin;
-use parity_scale_codec::Encode;
 use sp_core::{crypto::KeyTypeId, sr25519, H256};
 use sp_runtime::{traits::IdentifyAccount, MultiSignature, MultiSigner, Saturating};
 
@@ -497,6 +498,11 @@ mod benchmarks {
         let (id, case) = by.takings_in_audit();
         let subject = Subject::SessionTakings(id);
         Pallet::<T>::on_closed(&subject, case, Decision::Undecided, &[]);
+        // The client may have been an operator of some owner's.
+        for n in 0..2 {
+            let who: T::AccountId = account("relative", n, 0);
+            TakingsClients::<T>::insert(id, who, ());
+        }
         #[block]
         {
             let _ = Decided::<T>::get(0);
@@ -504,59 +510,126 @@ mod benchmarks {
             Decided::<T>::remove(0);
         }
         assert!(!AllTakings::<T>::contains_key(id));
+        assert_eq!(TakingsClients::<T>::iter_prefix(id).count(), 0);
     }
 
-    /// An opening of `l` leaves of one settlement each, which have no siblings: what a sibling costs more is less than
-    /// what the length of an opening is priced at.
+    /// Takings of which every planck was shown in an answer of its own.
     #[benchmark]
-    fn check_opening(l: Linear<1, MOST_PLANCKS>) {
+    fn check_opening() {
         let by = actors::<T>(1);
         let (id, _) = by.takings_in_audit();
-        let genesis = Pallet::<T>::genesis_hash();
-        let request = by.request(
-            ClientSessions::<T>::iter_key_prefix(&by.client)
-                .next()
-                .expect("one"),
-            1,
-            1,
-        );
-        let receipt = by.receipt(&request, SEED).receipt;
-        let claim = tree::claim(&[Leaf {
-            seq: 1,
-            request: request.hash(&genesis),
-            receipt: receipt.signing_hash(&genesis),
-            price: 1,
-        }])
-        .expect("one leaf");
-        let record = Settlements::<T>::get(id, 0).expect("settled");
-        for index in 0..l {
-            let before = index.into();
-            let record = SettlementRecord {
-                claim,
-                before,
-                ..record.clone()
-            };
-            Settlements::<T>::insert(id, index, record);
-        }
         AllTakings::<T>::mutate(id, |takings| {
             if let Some(takings) = takings {
-                takings.total = l.into();
-                takings.settlements = l;
+                takings.total = MOST_PLANCKS.into();
+                if let TakingsStage::InAudit { plancks, .. } = &mut takings.stage {
+                    *plancks = MOST_PLANCKS;
+                }
             }
         });
-        let leaves: Vec<_> = (0..l)
-            .map(|index| OpenedLeaf::new(index, &request, &receipt, BoundedVec::new()))
+        let at = Pallet::<T>::now();
+        let shown: Vec<_> = (0..MOST_PLANCKS)
+            .map(|planck| ShownPlancks {
+                start: planck.into(),
+                end: Balance::from(planck).saturating_add(1),
+                at,
+            })
             .collect();
-        let opening = Opening {
-            leaves: leaves.try_into().expect("within the bound"),
-        }
-        .encode();
+        Shown::<T>::insert(id, BoundedVec::truncate_from(shown));
         let matches;
         #[block]
         {
-            matches = Pallet::<T>::opening_matches(&Subject::SessionTakings(id), &opening);
+            matches = Pallet::<T>::opening_matches(&Subject::SessionTakings(id), &[]);
         }
         assert!(matches);
+    }
+
+    /// One answer of `t` tokens to a prompt of `p`; what is shown already is as much as there can be.
+    #[benchmark]
+    fn show(p: Linear<1, MAX_PROMPT_TOKENS>, t: Linear<0, MAX_OUTPUT_TOKENS>) {
+        let by = actors::<T>(1);
+        let (id, _) = by.takings_in_audit();
+        let genesis = Pallet::<T>::genesis_hash();
+        let prompt = vec![7; p as usize];
+        let leaf = TraceLeaf {
+            token: 7,
+            fingerprint: [1; FINGERPRINT_DIMS],
+        };
+        let trace = vec![leaf; t as usize];
+        let output = vec![7; t as usize];
+        let session = ClientSessions::<T>::iter_key_prefix(&by.client)
+            .next()
+            .expect("one");
+        let mut request = by.request(session, 1, 1);
+        request.request.prompt_hash = hash::prompt_hash(&genesis, &[5; 32], &prompt);
+        request.request.prompt_tokens = p;
+        let mut receipt = by.receipt(&request, SEED).receipt;
+        receipt.request = request.request.signing_hash(&genesis);
+        receipt.prompt_tokens = p;
+        receipt.output_tokens = t;
+        receipt.output_hash = hash::output_hash(&genesis, &output);
+        receipt.trace_root = trace_root(&trace);
+        let others = u64::from(tree::MAX_PROOF);
+        let leaves: Vec<_> = (0..1 << others)
+            .map(|seq| Leaf {
+                seq: 1 + seq,
+                request: request.hash(&genesis),
+                receipt: receipt.signing_hash(&genesis),
+                price: Balance::from(seq == 0),
+            })
+            .collect();
+        let claim = tree::claim(&leaves).expect("in order");
+        let proof = tree::prove(&leaves, 0).expect("the first");
+        Settlements::<T>::mutate(id, 0, |record| {
+            if let Some(record) = record {
+                record.claim = claim;
+            }
+        });
+        AllTakings::<T>::mutate(id, |takings| {
+            if let Some(takings) = takings {
+                takings.total = 1;
+            }
+        });
+        let at = Pallet::<T>::now();
+        let shown: Vec<_> = (1..MOST_PLANCKS)
+            .map(|planck| ShownPlancks {
+                start: planck.into(),
+                end: planck.into(),
+                at,
+            })
+            .collect();
+        Shown::<T>::insert(id, BoundedVec::truncate_from(shown));
+        let answer = ShownAnswer {
+            leaf: OpenedLeaf::new(0, &request, &receipt, proof),
+            salt: [5; 32],
+            prompt: prompt.try_into().expect("at the bound"),
+            trace: encode_trace(&trace).try_into().expect("at the bound"),
+        };
+        let answers = vec![answer].try_into().expect("one");
+        #[extrinsic_call]
+        _(RawOrigin::Signed(by.hot_key.clone()), id, answers);
+        assert!(Pallet::<T>::all_is_shown(id));
+    }
+
+    /// Measured, because the record of whoever is asked is read anyway, and the two entries that are missing lie beside
+    /// each other.
+    #[benchmark(pov_mode = Measured)]
+    fn is_client() {
+        let by = actors::<T>(1);
+        let (id, _) = by.takings_in_audit();
+        for n in 0..1_000 {
+            let who: T::AccountId = account("client", n, 1);
+            TakingsClients::<T>::insert(id, who, ());
+        }
+        let judge = T::BenchmarkHelper::auditors(1)
+            .into_iter()
+            .next()
+            .expect("one");
+        let interested;
+        #[block]
+        {
+            interested = Pallet::<T>::is_client_of(id, &judge);
+        }
+        assert!(!interested);
     }
 
     #[benchmark]

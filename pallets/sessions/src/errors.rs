@@ -52,6 +52,8 @@ mod errors {
         BeyondSlice,
         /// The claim exceeds the cap of the last signed request.
         BeyondCap,
+        /// The claim is below the least settlement, and the channel is not about to end.
+        SettlementTooSmall,
         /// The channel has as many settlements in this epoch as there may be.
         TooManySettlements,
         /// There is nothing in the list.
@@ -70,8 +72,20 @@ mod errors {
         AlreadyReported,
         /// As many answers of this channel were reported as may be.
         TooManyReports,
-        /// The settlement does not hold this answer.
+        /// The settlement does not hold this answer, or is decided; or a settled answer names none.
         SettlementMismatch,
+        /// The answer cost nothing.
+        NothingPaid,
+        /// No case over these takings is open.
+        NotInAudit,
+        /// The takings are not the signer's.
+        NotTakingsOperator,
+        /// What is shown is not what was settled.
+        NotWhatWasSettled,
+        /// No drawn planck lies under this answer.
+        NotDrawn,
+        /// This answer was shown before.
+        AlreadyShown,
         /// A parameter is out of range.
         InvalidParams,
     }

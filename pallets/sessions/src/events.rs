@@ -90,6 +90,20 @@ mod events {
         },
         /// A case about takings is open.
         TakingsInAudit { takings: TakingsId, case: CaseId },
+        /// The operator showed an answer on chain: the plancks from `start` to before `end`.
+        AnswerShown {
+            takings: TakingsId,
+            settlement: u32,
+            seq: Seq,
+            start: Balance,
+            end: Balance,
+        },
+        /// Takings too small for a case of their own were not drawn for one: `paid` went to be shared out.
+        TakingsUnaudited {
+            takings: TakingsId,
+            operator: T::AccountId,
+            paid: Balance,
+        },
         /// Takings were decided: `paid` went to be shared out, or is given back one by one.
         TakingsClosed {
             takings: TakingsId,

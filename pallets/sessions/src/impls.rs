@@ -12,34 +12,18 @@ use alloc::vec::Vec;
 use chasqui_primitives::{
     audit::{Decision, Subject},
     hash,
-    session::sample::{Opening, MOST_PLANCKS},
     trace::{decode_trace, trace_root, TRACE_LEAF_BYTES},
-    traits::{CaseSubjects, Ledger},
+    traits::{CaseSubjects, Ledger, Operators},
     CaseId,
 };
 use frame_support::weights::Weight;
-use parity_scale_codec::DecodeAll;
-
-/// An opened leaf without stop ids or siblings has at least so many bytes.
-const LEAST_LEAF_BYTES: u32 = 256;
 
 impl<T: Config> Pallet<T> {
-    /// Whether `opening` shows the answers under all plancks that were drawn.
-    fn opens_takings(id: TakingsId, opening: &[u8]) -> bool {
-        let (Some(takings), Some(plancks)) = (AllTakings::<T>::get(id), Self::drawn_plancks(id))
-        else {
-            return false;
-        };
-        // Bounded by the drawn plancks: nobody makes the chain hash more than it must.
-        let most = plancks.len();
-        let Ok(opening) = Opening::decode_all(&mut &opening[..]) else {
-            return false;
-        };
-        opening.leaves.len() <= most
-            && opening.covers(&Self::genesis_hash(), &plancks, |index| {
-                Settlements::<T>::get(id, index)
-                    .map(|record| record.place(takings.operator.clone(), takings.checkpoint))
-            })
+    /// Whether whoever is to judge takings, or its owner, stands behind one of their sessions.
+    pub(crate) fn is_client_of(id: TakingsId, judge: &T::AccountId) -> bool {
+        TakingsClients::<T>::contains_key(id, judge)
+            || T::Operators::owner(judge)
+                .is_some_and(|owner| TakingsClients::<T>::contains_key(id, owner))
     }
 
     /// Whether `opening` is the trace of the reported answer.
@@ -103,15 +87,26 @@ impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
 
     fn opening_matches(subject: &Subject, opening: &[u8]) -> bool {
         match *subject {
-            Subject::SessionTakings(id) => Self::opens_takings(id, opening),
+            // The answers themselves were shown before.
+            Subject::SessionTakings(id) => opening.is_empty() && Self::all_is_shown(id),
             Subject::SessionReceipt(id) => Self::opens_receipt(id, opening),
             Subject::Job(_) | Subject::Dataset(_) => false,
         }
     }
 
-    fn opening_weight(bytes: u32) -> Weight {
-        // A leaf has more bytes than this, whatever is in it.
-        let leaves = bytes.div_ceil(LEAST_LEAF_BYTES).min(MOST_PLANCKS);
-        T::WeightInfo::check_opening(leaves)
+    fn opening_weight(_: u32) -> Weight {
+        T::WeightInfo::check_opening()
+    }
+
+    fn is_interested(subject: &Subject, judge: &T::AccountId) -> bool {
+        match *subject {
+            Subject::SessionTakings(id) => Self::is_client_of(id, judge),
+            // A report's one client is named when its case is opened.
+            _ => false,
+        }
+    }
+
+    fn interest_weight() -> Weight {
+        T::WeightInfo::is_client()
     }
 }

@@ -41,8 +41,19 @@
 //!   the whole, 16 at full reputation and 64 at none, and auditors look at the answers under them.
 //!   `Valid` shares the fee out as that of an audited job; anything else gives every settlement back
 //!   to its client, a bounded number a block, and `Hard` slashes and forfeits as for a job.
+//! - **Dust.** A settlement is at least [`Params::min_settlement`], unless its channel is about to end.
+//!   Takings below [`Params::audit_from`] get a case with the probability of their share of it, and are
+//!   else paid like an unaudited job: cases cost no more than what they are about.
+//! - **Nobody judges its own session.** Takings have many clients, so the pallet keeps an index of them
+//!   by takings, and whoever is to judge is looked up in it, with its owner: a few reads a judge,
+//!   however many clients there are.
+//! - **Showing.** An operator that is said to withhold puts every answer under a drawn planck on chain
+//!   ([`Call::show`]), prompt and trace included. Nothing of it stays in storage but which plancks were
+//!   shown, and in which block: auditors read that block. Only when all are shown does the opening
+//!   that the audits pallet demanded count; hiding prompts is hiding.
 //! - **A report** is a client's claim that one answer is false, with the receipt as evidence and a
-//!   deposit: a case of its own. Wrong, the deposit is shared out like a fee; right, the client has
+//!   deposit: a case of its own. It comes before the takings that hold the answer are decided: after
+//!   that nobody need keep it. Wrong, the deposit is shared out like a fee; right, the client has
 //!   its price back and its part of the slash; undecided, only its deposit.
 //! - **Fraud proofs** need no auditors. Two receipts for one request slash the operator and end its
 //!   channel. Two requests for one place are the client's: the channel ends, what was served can be
@@ -79,6 +90,7 @@ mod impls;
 mod proofs;
 mod service;
 mod settling;
+mod showing;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 mod types;
@@ -108,7 +120,11 @@ pub mod pallet {
     use alloc::vec::Vec;
     use chasqui_primitives::{
         audit::Decision,
-        session::{rules::Stop, Seq, SessionId, SignedReceipt, SignedRequest},
+        session::{
+            rules::Stop,
+            sample::{ShownAnswer, MOST_PLANCKS},
+            Seq, SessionId, SignedReceipt, SignedRequest,
+        },
         traits::{Cases, Checkpoints, Epochs, Ledger, Operators, Randomness},
         Balance, CaseId, CheckpointRoot, EpochIndex, RelayBlockNumber,
     };
@@ -263,6 +279,35 @@ pub mod pallet {
         OptionQuery,
     >;
 
+    /// The takings of an operator that are not decided: what it must be able to open.
+    #[pallet::storage]
+    pub type OperatorTakings<T: Config> = StorageDoubleMap<
+        _,
+        Blake2_128Concat,
+        T::AccountId,
+        Twox64Concat,
+        TakingsId,
+        (),
+        OptionQuery,
+    >;
+
+    /// Who stands behind the sessions of takings, as client, or as operator or owner behind a client:
+    /// none of them judges.
+    #[pallet::storage]
+    pub type TakingsClients<T: Config> = StorageDoubleMap<
+        _,
+        Twox64Concat,
+        TakingsId,
+        Blake2_128Concat,
+        T::AccountId,
+        (),
+        OptionQuery,
+    >;
+
+    /// Which plancks of takings in audit were shown on chain, and in which block.
+    #[pallet::storage]
+    pub type Shown<T: Config> = StorageMap<_, Twox64Concat, TakingsId, ShownOf<T>, ValueQuery>;
+
     /// The settlements of takings, in the order submitted.
     #[pallet::storage]
     pub type Settlements<T: Config> =
@@ -291,6 +336,18 @@ pub mod pallet {
     /// Open reports.
     #[pallet::storage]
     pub type Reports<T: Config> = StorageMap<_, Twox64Concat, ReportId, ReportOf<T>>;
+
+    /// The open reports of an operator's answers.
+    #[pallet::storage]
+    pub type OperatorReports<T: Config> = StorageDoubleMap<
+        _,
+        Blake2_128Concat,
+        T::AccountId,
+        Twox64Concat,
+        ReportId,
+        (),
+        OptionQuery,
+    >;
 
     /// Draws that wait for their seed, by place in the queue. A closed session leaves a gap.
     #[pallet::storage]
@@ -524,6 +581,19 @@ pub mod pallet {
             Parameters::<T>::put(&params);
             Self::deposit_event(Event::ParamsSet { params });
             Ok(())
+        }
+
+        /// Shows answers under the drawn plancks of takings in audit, with everything that it takes to
+        /// judge them. For the operator. It costs as any call of that length.
+        #[pallet::call_index(14)]
+        #[pallet::weight((Pallet::<T>::show_weight(answers), DispatchClass::Operational))]
+        pub fn show(
+            origin: OriginFor<T>,
+            takings: TakingsId,
+            answers: BoundedVec<ShownAnswer, ConstU32<MOST_PLANCKS>>,
+        ) -> DispatchResult {
+            let signer = ensure_signed(origin)?;
+            Self::do_show(signer, takings, answers)
         }
     }
 

@@ -178,6 +178,8 @@ pub fn params() -> pallet_sessions::ParamsOf<Test> {
         report_deposit: 300,
         expiry_bounty: 200,
         max_settlements: 3,
+        min_settlement: 5,
+        audit_from: 0,
     }
 }
 

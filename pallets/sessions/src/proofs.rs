@@ -148,11 +148,18 @@ impl<T: Config> Pallet<T> {
             answer.output_tokens <= MAX_OUTPUT_TOKENS,
             Error::<T>::OutputTooLong
         );
+        ensure!(answer.price > 0, Error::<T>::NothingPaid);
+        // What is decided nobody need keep: else an operator could be asked for an answer that it has forgotten.
+        ensure!(
+            settlement.is_some() || channel.rules.last_seq < seq,
+            Error::<T>::SettlementMismatch
+        );
         if let Some((takings, index)) = settlement {
             let holds = AllTakings::<T>::get(takings)
                 .zip(Settlements::<T>::get(takings, index))
                 .is_some_and(|(takings, record)| {
                     takings.operator == operator
+                        && !matches!(takings.stage, TakingsStage::Closed { .. })
                         && record.session == id
                         && (record.claim.first..=record.claim.last).contains(&seq)
                 });
@@ -168,6 +175,7 @@ impl<T: Config> Pallet<T> {
 
         let report = NextReport::<T>::get();
         NextReport::<T>::put(report.saturating_add(1));
+        OperatorReports::<T>::insert(&operator, report, ());
         let (ticket, due) = Self::announce_draw(Drawn::Report(report));
         Channels::<T>::insert(id, &operator, channel);
         Reports::<T>::insert(
@@ -236,6 +244,7 @@ impl<T: Config> Pallet<T> {
             }
         }
         T::Operators::remove_liability(operator);
+        OperatorReports::<T>::remove(operator, id);
         Reports::<T>::remove(id);
         Self::deposit_event(Event::ReportClosed {
             report: id,

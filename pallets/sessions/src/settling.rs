@@ -21,6 +21,10 @@ use frame_support::{
     traits::{fungible::Mutate, tokens::Preservation, Get},
 };
 
+/// Accounts that one settlement adds to those who do not judge its takings: the client, and the operator that it signs
+/// for with its owner.
+const CLIENT_KEYS: usize = 3;
+
 impl<T: Config> Pallet<T> {
     pub(crate) fn do_settle(signer: T::AccountId, entries: EntriesOf<T>) -> DispatchResult {
         let caller = T::Operators::by_signer(&signer);
@@ -71,6 +75,13 @@ impl<T: Config> Pallet<T> {
             Error::<T>::BadClientSignature
         );
         // Whoever answers for everything under the root must have said so.
+        let min = Parameters::<T>::get().min_settlement;
+        // The last chance is everybody's: what was served is paid, however little.
+        let ends = session.stage != Stage::Open || channel.rules.shrink.is_some();
+        ensure!(
+            claim.sum >= min || claim.sum == 0 || ends,
+            Error::<T>::SettlementTooSmall
+        );
         let authorised = caller == Some(&operator)
             || signature.is_some_and(|signature| {
                 let settlement = Settlement {
@@ -127,6 +138,7 @@ impl<T: Config> Pallet<T> {
         takings.settlements = settlement.checked_add(1).ok_or(Error::<T>::Overflow)?;
         takings.evidence_tau = takings.evidence_tau.max(session.evidence_tau);
         Settlements::<T>::insert(takings_id, settlement, record);
+        Self::note_client(takings_id, &session.client);
         AllTakings::<T>::insert(takings_id, takings);
         session.touched = Self::now();
         Channels::<T>::insert(id, &operator, channel);
@@ -159,6 +171,7 @@ impl<T: Config> Pallet<T> {
         let id = NextTakings::<T>::get();
         NextTakings::<T>::put(id.saturating_add(1));
         NewestTakings::<T>::insert(operator, session.checkpoint, id);
+        OperatorTakings::<T>::insert(operator, id, ());
         let takings = Takings {
             operator: operator.clone(),
             checkpoint: session.checkpoint,
@@ -171,6 +184,18 @@ impl<T: Config> Pallet<T> {
             stage: TakingsStage::Collecting,
         };
         Ok((id, takings))
+    }
+
+    /// Notes who stands behind a session: at most [`CLIENT_KEYS`] accounts. A client that becomes an operator, or the
+    /// owner of one, only later is found by its own account.
+    fn note_client(id: TakingsId, client: &T::AccountId) {
+        TakingsClients::<T>::insert(id, client, ());
+        if let Some(operator) = T::Operators::by_signer(client) {
+            if let Some(owner) = T::Operators::owner(&operator) {
+                TakingsClients::<T>::insert(id, owner, ());
+            }
+            TakingsClients::<T>::insert(id, operator, ());
+        }
     }
 
     /// The plancks that an open case over takings looks at.
@@ -229,45 +254,23 @@ impl<T: Config> Pallet<T> {
     /// Takings are decided: their money is shared out now, or goes back one settlement after another.
     pub(crate) fn decide_takings(
         id: TakingsId,
-        mut takings: TakingsOf<T>,
+        takings: TakingsOf<T>,
         decision: Decision,
         majority: &[T::AccountId],
     ) {
         let pending = takings.pending();
         let operator = takings.operator.clone();
         let mut paid = 0;
-        let shared = decision == Decision::Valid
-            && with_storage_layer(|| Self::pay_from_pot(&T::Ledger::pot(), pending)).is_ok();
+        let shared = decision == Decision::Valid && Self::share_out(id, &takings, majority);
         if shared {
             paid = pending;
-            if paid > 0 {
-                T::Ledger::record_fee(
-                    Subject::SessionTakings(id),
-                    &operator,
-                    majority,
-                    paid,
-                    takings.units,
-                );
-            }
             let units = takings.units;
             T::Operators::record_audit(&operator, AuditRecord::Valid { units });
             T::Operators::record_duty(&operator, true);
         } else {
-            if decision == Decision::Valid {
-                // Only a pot that does not exist can refuse: its minimum balance was taken away.
-                log::error!(target: LOG_TARGET, "the pot cannot take {pending} of takings {id}");
-            }
             Self::punish(&operator, decision, None, None, majority);
         }
-        T::Operators::remove_liability(&operator);
-        takings.stage = TakingsStage::Closed {
-            refund: !shared,
-            next: 0,
-        };
-        AllTakings::<T>::insert(id, takings);
-        let place = DecidedTail::<T>::get();
-        Decided::<T>::insert(place, id);
-        DecidedTail::<T>::put(place.saturating_add(1));
+        Self::end_takings(id, takings, !shared);
         Self::deposit_event(Event::TakingsClosed {
             takings: id,
             operator,
@@ -275,6 +278,50 @@ impl<T: Config> Pallet<T> {
             paid,
             refunded: pending.saturating_sub(paid),
         });
+    }
+
+    /// Takings that are too small for a case of their own, and were not drawn for one: paid like an unaudited job.
+    pub(crate) fn accept_takings(id: TakingsId, takings: TakingsOf<T>) {
+        let (operator, pending) = (takings.operator.clone(), takings.pending());
+        let shared = Self::share_out(id, &takings, &[]);
+        Self::end_takings(id, takings, !shared);
+        Self::deposit_event(Event::TakingsUnaudited {
+            takings: id,
+            operator,
+            paid: if shared { pending } else { 0 },
+        });
+    }
+
+    /// Has what is pending of takings split. `false`: the pot cannot take it, and the clients have it back.
+    fn share_out(id: TakingsId, takings: &TakingsOf<T>, auditors: &[T::AccountId]) -> bool {
+        let pending = takings.pending();
+        if with_storage_layer(|| Self::pay_from_pot(&T::Ledger::pot(), pending)).is_err() {
+            // Only a pot that does not exist can refuse: its minimum balance was taken away.
+            log::error!(target: LOG_TARGET, "the pot cannot take {pending} of takings {id}");
+            return false;
+        }
+        if pending > 0 {
+            T::Ledger::record_fee(
+                Subject::SessionTakings(id),
+                &takings.operator,
+                auditors,
+                pending,
+                takings.units,
+            );
+        }
+        true
+    }
+
+    /// Nothing is left to decide: the operator's bond is free of it, and the settlements are cleared away.
+    fn end_takings(id: TakingsId, mut takings: TakingsOf<T>, refund: bool) {
+        T::Operators::remove_liability(&takings.operator);
+        OperatorTakings::<T>::remove(&takings.operator, id);
+        Shown::<T>::remove(id);
+        takings.stage = TakingsStage::Closed { refund, next: 0 };
+        AllTakings::<T>::insert(id, takings);
+        let place = DecidedTail::<T>::get();
+        Decided::<T>::insert(place, id);
+        DecidedTail::<T>::put(place.saturating_add(1));
     }
 
     /// Clears one settlement of decided takings away. `true`: it was the last one, and the takings are gone.
@@ -287,6 +334,13 @@ impl<T: Config> Pallet<T> {
             log::error!(target: LOG_TARGET, "takings {id} to clear in {:?}", takings.stage);
             return true;
         };
+        // Each settlement brought so many at the most, so the last one finds none left behind.
+        let clients: Vec<_> = TakingsClients::<T>::iter_key_prefix(id)
+            .take(CLIENT_KEYS)
+            .collect();
+        for client in clients {
+            TakingsClients::<T>::remove(id, client);
+        }
         if let Some(record) = Settlements::<T>::take(id, next) {
             let amount = record.pending();
             if refund && amount > 0 {

@@ -27,6 +27,9 @@ impl<T: Config> Pallet<T> {
         Self::check_draws()?;
         Self::check_agenda()?;
         Self::check_decided()?;
+        Self::check_operators()?;
+        Self::check_clients()?;
+        Self::check_shown()?;
         ensure!(Parameters::<T>::get().validate(), "parameters out of range");
         Ok(())
     }
@@ -171,6 +174,76 @@ impl<T: Config> Pallet<T> {
                 takings.operator == operator && takings.checkpoint == checkpoint,
                 "somebody else's takings"
             );
+        }
+        Ok(())
+    }
+
+    /// Operators' lists hold exactly their takings that are not decided, and their open reports.
+    fn check_operators() -> Result<(), TryRuntimeError> {
+        let mut open = 0usize;
+        for (id, takings) in AllTakings::<T>::iter() {
+            if !matches!(takings.stage, TakingsStage::Closed { .. }) {
+                open = open.saturating_add(1);
+                ensure!(
+                    OperatorTakings::<T>::contains_key(&takings.operator, id),
+                    "takings their operator misses"
+                );
+            }
+        }
+        ensure!(
+            OperatorTakings::<T>::iter_keys().count() == open,
+            "an operator's list of takings is too long"
+        );
+        for (id, report) in Reports::<T>::iter() {
+            ensure!(
+                OperatorReports::<T>::contains_key(&report.receipt.receipt.operator, id),
+                "a report its operator misses"
+            );
+        }
+        ensure!(
+            OperatorReports::<T>::iter_keys().count() == Reports::<T>::iter_keys().count(),
+            "an operator's list of reports is too long"
+        );
+        Ok(())
+    }
+
+    /// Every client of takings that can still be judged is known as one, and nobody of takings that are gone.
+    fn check_clients() -> Result<(), TryRuntimeError> {
+        for (id, _, record) in Settlements::<T>::iter() {
+            let open = AllTakings::<T>::get(id)
+                .is_some_and(|takings| !matches!(takings.stage, TakingsStage::Closed { .. }));
+            ensure!(
+                !open || TakingsClients::<T>::contains_key(id, &record.client),
+                "a client that could judge its own session"
+            );
+        }
+        for (id, _, ()) in TakingsClients::<T>::iter() {
+            ensure!(
+                AllTakings::<T>::contains_key(id),
+                "a client of takings that are gone"
+            );
+        }
+        Ok(())
+    }
+
+    /// Only of takings in audit is anything shown, each planck once.
+    fn check_shown() -> Result<(), TryRuntimeError> {
+        for (id, shown) in Shown::<T>::iter() {
+            let takings = AllTakings::<T>::get(id).ok_or("shown answers of no takings")?;
+            ensure!(
+                matches!(takings.stage, TakingsStage::InAudit { .. }),
+                "shown answers of takings that are not in audit"
+            );
+            let mut ranges: Vec<_> = shown.iter().map(|of| (of.start, of.end)).collect();
+            ranges.sort_unstable();
+            let mut end: Balance = 0;
+            for (from, to) in ranges {
+                ensure!(
+                    end <= from && from < to && to <= takings.total,
+                    "shown answers that overlap"
+                );
+                end = to;
+            }
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use chasqui_primitives::{
     session::{
         rules::{Channel, Deposit},
-        sample::Place,
+        sample::{Place, MOST_PLANCKS},
         tree::Claim,
         Seq, SessionId, SignedReceipt, SignedRequest,
     },
@@ -32,6 +32,8 @@ pub type ChannelOf<T> = ChannelRecord<<T as frame_system::Config>::AccountId, Bl
 pub type TakingsOf<T> = Takings<<T as frame_system::Config>::AccountId>;
 /// A settlement of this runtime.
 pub type SettlementOf<T> = SettlementRecord<<T as frame_system::Config>::AccountId>;
+/// What was shown of takings in this runtime.
+pub type ShownOf<T> = BoundedVec<ShownPlancks<BlockNumberFor<T>>, ConstU32<MOST_PLANCKS>>;
 /// A report of this runtime.
 pub type ReportOf<T> = Report<<T as frame_system::Config>::AccountId>;
 /// What `settle` takes.
@@ -248,6 +250,28 @@ impl<AccountId> SettlementRecord<AccountId> {
     }
 }
 
+/// An answer of takings that was shown on chain.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+pub struct ShownPlancks<BlockNumber> {
+    /// The first planck of the takings that lies under it.
+    pub start: Balance,
+    /// The first one behind it.
+    pub end: Balance,
+    /// The block whose extrinsics hold the answer.
+    pub at: BlockNumber,
+}
+
 /// Where a report stands.
 #[derive(
     Clone,
@@ -363,6 +387,10 @@ pub struct Params<BlockNumber> {
     pub expiry_bounty: Balance,
     /// Settlements of one channel in one epoch.
     pub max_settlements: u32,
+    /// Least sum of a settlement, in planck, unless its channel is about to end.
+    pub min_settlement: Balance,
+    /// Takings of so much get a case for certain, smaller ones with the probability of their share of it; in planck.
+    pub audit_from: Balance,
 }
 
 impl<BlockNumber: From<u32>> Default for Params<BlockNumber> {
@@ -377,6 +405,8 @@ impl<BlockNumber: From<u32>> Default for Params<BlockNumber> {
             report_deposit: 1_000_000_000,
             expiry_bounty: 50_000_000,
             max_settlements: 16,
+            min_settlement: 10_000_000,
+            audit_from: 1_000_000_000,
         }
     }
 }

@@ -33,7 +33,9 @@ pub trait WeightInfo {
     fn open_case() -> Weight;
     fn open_no_case() -> Weight;
     fn clear_settlement() -> Weight;
-    fn check_opening(l: u32) -> Weight;
+    fn check_opening() -> Weight;
+    fn show(p: u32, t: u32) -> Weight;
+    fn is_client() -> Weight;
     fn close_valid(a: u32) -> Weight;
     fn close_hard(a: u32) -> Weight;
 }
@@ -82,9 +84,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
         Weight::from_parts(60_000_000, 6200)
             .saturating_add(Weight::from_parts(480_000_000, 9500).saturating_mul(n.into()))
             .saturating_add(T::DbWeight::get().reads(5))
-            .saturating_add(T::DbWeight::get().reads((9_u64).saturating_mul(n.into())))
+            .saturating_add(T::DbWeight::get().reads((12_u64).saturating_mul(n.into())))
             .saturating_add(T::DbWeight::get().writes(4))
-            .saturating_add(T::DbWeight::get().writes((7_u64).saturating_mul(n.into())))
+            .saturating_add(T::DbWeight::get().writes((11_u64).saturating_mul(n.into())))
     }
     fn prove_fraud() -> Weight {
         Weight::from_parts(3_300_000_000, 221752)
@@ -99,7 +101,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     fn report() -> Weight {
         Weight::from_parts(420_000_000, 9500)
             .saturating_add(T::DbWeight::get().reads(12))
-            .saturating_add(T::DbWeight::get().writes(9))
+            .saturating_add(T::DbWeight::get().writes(10))
     }
     /// `c` from 0 to 16.
     fn close(c: u32) -> Weight {
@@ -147,20 +149,27 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     }
     fn open_no_case() -> Weight {
         Weight::from_parts(500_000_000, 44496)
-            .saturating_add(T::DbWeight::get().reads(30))
-            .saturating_add(T::DbWeight::get().writes(16))
+            .saturating_add(T::DbWeight::get().reads(32))
+            .saturating_add(T::DbWeight::get().writes(18))
     }
     fn clear_settlement() -> Weight {
         Weight::from_parts(170_000_000, 6500)
-            .saturating_add(T::DbWeight::get().reads(8))
-            .saturating_add(T::DbWeight::get().writes(7))
+            .saturating_add(T::DbWeight::get().reads(12))
+            .saturating_add(T::DbWeight::get().writes(10))
     }
-    /// `l` from 1 to 64.
-    fn check_opening(l: u32) -> Weight {
-        Weight::from_parts(60_000_000, 3600)
-            .saturating_add(Weight::from_parts(60_000_000, 2700).saturating_mul(l.into()))
-            .saturating_add(T::DbWeight::get().reads(1))
-            .saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(l.into())))
+    fn check_opening() -> Weight {
+        Weight::from_parts(250_000_000, 6200).saturating_add(T::DbWeight::get().reads(2))
+    }
+    /// `p` from 1 to 131072, `t` from 0 to 2048.
+    fn show(p: u32, t: u32) -> Weight {
+        Weight::from_parts(120_000_000, 2700)
+            .saturating_add(Weight::from_parts(60_000, 0).saturating_mul(p.into()))
+            .saturating_add(Weight::from_parts(5_000_000, 0).saturating_mul(t.into()))
+            .saturating_add(T::DbWeight::get().reads(5))
+            .saturating_add(T::DbWeight::get().writes(1))
+    }
+    fn is_client() -> Weight {
+        Weight::from_parts(25_000_000, 5200).saturating_add(T::DbWeight::get().reads(3))
     }
     /// `a` from 1 to 128.
     fn close_valid(a: u32) -> Weight {
@@ -168,7 +177,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
             .saturating_add(Weight::from_parts(34_000_000, 3328).saturating_mul(a.into()))
             .saturating_add(T::DbWeight::get().reads(26))
             .saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(a.into())))
-            .saturating_add(T::DbWeight::get().writes(26))
+            .saturating_add(T::DbWeight::get().writes(28))
             .saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(a.into())))
     }
     /// `a` from 1 to 128.
@@ -177,7 +186,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
             .saturating_add(Weight::from_parts(129_000_000, 3328).saturating_mul(a.into()))
             .saturating_add(T::DbWeight::get().reads(366))
             .saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(a.into())))
-            .saturating_add(T::DbWeight::get().writes(364))
+            .saturating_add(T::DbWeight::get().writes(366))
             .saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(a.into())))
     }
 }
@@ -224,9 +233,9 @@ impl WeightInfo for () {
         Weight::from_parts(60_000_000, 6200)
             .saturating_add(Weight::from_parts(480_000_000, 9500).saturating_mul(n.into()))
             .saturating_add(ParityDbWeight::get().reads(5))
-            .saturating_add(ParityDbWeight::get().reads((9_u64).saturating_mul(n.into())))
+            .saturating_add(ParityDbWeight::get().reads((12_u64).saturating_mul(n.into())))
             .saturating_add(ParityDbWeight::get().writes(4))
-            .saturating_add(ParityDbWeight::get().writes((7_u64).saturating_mul(n.into())))
+            .saturating_add(ParityDbWeight::get().writes((11_u64).saturating_mul(n.into())))
     }
     fn prove_fraud() -> Weight {
         Weight::from_parts(3_300_000_000, 221752)
@@ -241,7 +250,7 @@ impl WeightInfo for () {
     fn report() -> Weight {
         Weight::from_parts(420_000_000, 9500)
             .saturating_add(ParityDbWeight::get().reads(12))
-            .saturating_add(ParityDbWeight::get().writes(9))
+            .saturating_add(ParityDbWeight::get().writes(10))
     }
     /// `c` from 0 to 16.
     fn close(c: u32) -> Weight {
@@ -289,20 +298,27 @@ impl WeightInfo for () {
     }
     fn open_no_case() -> Weight {
         Weight::from_parts(500_000_000, 44496)
-            .saturating_add(ParityDbWeight::get().reads(30))
-            .saturating_add(ParityDbWeight::get().writes(16))
+            .saturating_add(ParityDbWeight::get().reads(32))
+            .saturating_add(ParityDbWeight::get().writes(18))
     }
     fn clear_settlement() -> Weight {
         Weight::from_parts(170_000_000, 6500)
-            .saturating_add(ParityDbWeight::get().reads(8))
-            .saturating_add(ParityDbWeight::get().writes(7))
+            .saturating_add(ParityDbWeight::get().reads(12))
+            .saturating_add(ParityDbWeight::get().writes(10))
     }
-    /// `l` from 1 to 64.
-    fn check_opening(l: u32) -> Weight {
-        Weight::from_parts(60_000_000, 3600)
-            .saturating_add(Weight::from_parts(60_000_000, 2700).saturating_mul(l.into()))
-            .saturating_add(ParityDbWeight::get().reads(1))
-            .saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(l.into())))
+    fn check_opening() -> Weight {
+        Weight::from_parts(250_000_000, 6200).saturating_add(ParityDbWeight::get().reads(2))
+    }
+    /// `p` from 1 to 131072, `t` from 0 to 2048.
+    fn show(p: u32, t: u32) -> Weight {
+        Weight::from_parts(120_000_000, 2700)
+            .saturating_add(Weight::from_parts(60_000, 0).saturating_mul(p.into()))
+            .saturating_add(Weight::from_parts(5_000_000, 0).saturating_mul(t.into()))
+            .saturating_add(ParityDbWeight::get().reads(5))
+            .saturating_add(ParityDbWeight::get().writes(1))
+    }
+    fn is_client() -> Weight {
+        Weight::from_parts(25_000_000, 5200).saturating_add(ParityDbWeight::get().reads(3))
     }
     /// `a` from 1 to 128.
     fn close_valid(a: u32) -> Weight {
@@ -310,7 +326,7 @@ impl WeightInfo for () {
             .saturating_add(Weight::from_parts(34_000_000, 3328).saturating_mul(a.into()))
             .saturating_add(ParityDbWeight::get().reads(26))
             .saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(a.into())))
-            .saturating_add(ParityDbWeight::get().writes(26))
+            .saturating_add(ParityDbWeight::get().writes(28))
             .saturating_add(ParityDbWeight::get().writes((3_u64).saturating_mul(a.into())))
     }
     /// `a` from 1 to 128.
@@ -319,7 +335,7 @@ impl WeightInfo for () {
             .saturating_add(Weight::from_parts(129_000_000, 3328).saturating_mul(a.into()))
             .saturating_add(ParityDbWeight::get().reads(366))
             .saturating_add(ParityDbWeight::get().reads((2_u64).saturating_mul(a.into())))
-            .saturating_add(ParityDbWeight::get().writes(364))
+            .saturating_add(ParityDbWeight::get().writes(366))
             .saturating_add(ParityDbWeight::get().writes((1_u64).saturating_mul(a.into())))
     }
 }

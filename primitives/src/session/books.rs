@@ -174,6 +174,23 @@ pub enum Reason {
     Expired,
     /// The channel is stopped.
     Stopped,
+    /// It may still be begun, so it is no time to void it.
+    NotLapsed,
+    /// It was answered.
+    Answered,
+}
+
+/// What an executor does when it is asked to [void](super::Receipt::void) a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Void {
+    /// Sign the void.
+    Sign,
+    /// It was voided before: send the same receipt again.
+    Again,
+    /// Another request of the same place was accepted before: both together stop the channel.
+    Equivocation,
+    /// Do not.
+    Refuse(Reason),
 }
 
 /// What an executor needs to know of a request.
@@ -274,6 +291,53 @@ impl ExecutorBook {
             return Answer::Serve;
         };
         Answer::Refuse(reason)
+    }
+
+    /// Whether to void a request of which block `valid_until` has passed: one that nobody began, or one that was begun and
+    /// cannot be answered any more. Else a request that lapsed would block its channel, because its number cannot be
+    /// signed again.
+    ///
+    /// A void costs nothing, so the slice does not matter. Its cap does: it may be the last request of a settlement,
+    /// which then has to cover everything before it.
+    pub fn void<B>(&mut self, asked: &Asked, channel: &Channel<B>, now: u32) -> Void {
+        let held = self.accepted.get(&asked.seq);
+        if let Some((hash, _, price)) = held {
+            match (*hash == asked.hash, price) {
+                (false, _) => {
+                    self.stopped = true;
+                    return Void::Equivocation;
+                }
+                (true, Some(0)) => return Void::Again,
+                (true, Some(_)) => return Void::Refuse(Reason::Answered),
+                (true, None) => {}
+            }
+        }
+        let known = held.is_some();
+        let others_wait = self
+            .accepted
+            .iter()
+            .any(|(seq, (_, _, price))| *seq != asked.seq && price.is_none());
+        let reason = if asked.valid_until >= now {
+            Reason::NotLapsed
+        } else if known {
+            // What was accepted stands, whatever has become of the channel.
+            self.answered(asked.seq, 0);
+            return Void::Sign;
+        } else if self.stopped || channel.stopped.is_some() {
+            Reason::Stopped
+        } else if others_wait {
+            Reason::Busy
+        } else if self.last.checked_add(1) != Some(asked.seq) {
+            Reason::OutOfOrder
+        } else if asked.cap < self.receipted {
+            Reason::CapTooLow
+        } else {
+            self.last = asked.seq;
+            self.accepted
+                .insert(asked.seq, (asked.hash, asked.cap, Some(0)));
+            return Void::Sign;
+        };
+        Void::Refuse(reason)
     }
 
     /// Notes the price of an answer, before its receipt is signed. `false`: nothing of that number waits for one.

@@ -13,9 +13,10 @@
 //! | [`sample`] | the plancks that an audit looks at, and the opening of the leaves under them |
 
 use crate::{
-    hash::{tag, tagged_hash},
+    hash::{output_hash, tag, tagged_hash},
     money,
     sampling::Sampling,
+    trace::trace_root,
     Balance, CheckpointRoot, FinishReason,
 };
 use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -153,7 +154,32 @@ pub enum Misfit {
     Price,
 }
 
+impl<AccountId: Encode + Clone> Receipt<AccountId> {
+    /// The **void** of `request`: the operator's word that it is never answered. Nothing was delivered, nothing is paid,
+    /// and the channel goes on behind it. Beside any other receipt for the same request it proves fraud (I5), so whoever
+    /// signed it can claim nothing for that place.
+    pub fn void(genesis: &H256, request: &Request<AccountId>) -> Self {
+        Self {
+            session: request.session,
+            operator: request.operator.clone(),
+            seq: request.seq,
+            request: request.signing_hash(genesis),
+            output_hash: output_hash(genesis, &[]),
+            trace_root: trace_root(&[]),
+            prompt_tokens: request.prompt_tokens,
+            output_tokens: 0,
+            finish: FinishReason::Cancelled,
+            price: 0,
+        }
+    }
+}
+
 impl<AccountId: Encode + PartialEq> Receipt<AccountId> {
+    /// Whether it is a void: of nothing, for nothing.
+    pub fn is_void(&self) -> bool {
+        self.price == 0 && self.output_tokens == 0 && self.finish == FinishReason::Cancelled
+    }
+
     /// The 32 bytes that the operator's hot key signs, and what a leaf says of this receipt.
     pub fn signing_hash(&self, genesis: &H256) -> H256 {
         tagged_hash(tag::SESSION_RECEIPT, genesis, self)
@@ -188,6 +214,10 @@ impl<AccountId: Encode + PartialEq> Receipt<AccountId> {
         let full = self.output_tokens == request.sampling.max_tokens;
         if self.finish == FinishReason::Length && !full {
             return Err(Misfit::Finish);
+        }
+        // A void gives away what the prompt would have cost.
+        if self.is_void() {
+            return Ok(());
         }
         let price = request.price(
             units_per_prompt_token,

@@ -7,7 +7,7 @@
 //! | I1 slices within the deposit; they shrink lawfully | [`Channel::grow`], [`Channel::apply_shrink`] | [`slices_within_deposit`], [`shrank_lawfully`] |
 //! | I2 served only what the slice covers | the executor's book | [`Channel::may_serve`] |
 //! | I3 settled in order, within slice and cap | [`Channel::settle`] | [`settled_in_order`] |
-//! | I4 every planck has one leaf with a signed request | the settlement's root | [`tree::verify`](super::tree::verify), [`Opening::covers`](super::sample::Opening::covers) |
+//! | I4 every planck has one leaf with a signed request | the settlement's root | [`tree::verify`](super::tree::verify), [`covered`](super::sample::covered) |
 //! | I5 two answers are fraud, two requests equivocation | [`Channel::convict`], [`Channel::equivocate`] | [`receipts_conflict`](super::receipts_conflict), [`requests_conflict`](super::requests_conflict) |
 //! | I6 a close window before anything falls away | [`Channel::retire`], [`Channel::announce_shrink`] | [`leaves_a_window`] |
 //! | I7 settled money is pending until its case closes | the pallet's takings | [`settled_is_accounted`] |

@@ -11,8 +11,14 @@ use super::{
     tree::{self, Claim, Leaf, Proof},
     Receipt, Request, SessionId, SignedRequest,
 };
-use crate::{sampling::Sampling, Balance, CheckpointRoot, FinishReason};
+use crate::{
+    hash::{output_hash, prompt_hash},
+    sampling::Sampling,
+    trace::{decode_trace, trace_root, TRACE_LEAF_BYTES},
+    Balance, CheckpointRoot, FinishReason, MAX_OPENING_BYTES,
+};
 use alloc::vec::Vec;
+use core::ops::Range;
 use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_arithmetic::Perbill;
@@ -24,6 +30,8 @@ use sp_runtime::{BoundedVec, MultiSignature};
 pub const FEWEST_PLANCKS: u32 = 16;
 /// Plancks drawn from somebody of none.
 pub const MOST_PLANCKS: u32 = 64;
+/// Longest prompt of a session, in tokens: with it an answer can be shown in one block.
+pub const MAX_PROMPT_TOKENS: u32 = 1 << 17;
 /// Draws of one planck before the bias of one part in 2^128 is accepted: each is used with a chance above one half.
 const ATTEMPTS: u32 = 128;
 
@@ -32,15 +40,27 @@ pub fn planck_count(reputation: Perbill) -> u32 {
     MOST_PLANCKS.saturating_sub(reputation.mul_floor(MOST_PLANCKS.saturating_sub(FEWEST_PLANCKS)))
 }
 
+/// Whether a case is opened over takings of `total`: for certain from `from` on, and else with the probability
+/// `total / from`. So however money is cut into pieces, cases cost no more than it is worth, and each piece has as much to
+/// fear as it has to gain.
+pub fn is_audited(subseed: &H256, total: Balance, from: Balance) -> bool {
+    total >= from || below(DUST, subseed, 0, from).is_none_or(|drawn| drawn < total)
+}
+
+const PLANCK: &[u8] = b"chasqui/session/planck/1";
+const DUST: &[u8] = b"chasqui/session/dust/1";
+
 /// A number in `0..total`, without bias: what lies in the incomplete last run of `total` is drawn again.
-fn below(subseed: &H256, position: u32, total: Balance) -> Option<Balance> {
+fn below(tag: &'static [u8], subseed: &H256, position: u32, total: Balance) -> Option<Balance> {
     // 2^128 modulo `total`: so many of the highest numbers are rejected.
     let rest = Balance::MAX.checked_rem(total)?.checked_add(1)?;
     let excess = rest.checked_rem(total)?;
     let limit = Balance::MAX.checked_sub(excess)?;
     let mut drawn = Balance::default();
     for attempt in 0..ATTEMPTS {
-        let hash = blake2_256(&(b"chasqui/session/planck/1", subseed, position, attempt).encode());
+        let mut bytes = tag.to_vec();
+        (subseed, position, attempt).encode_to(&mut bytes);
+        let hash = blake2_256(&bytes);
         let (words, _) = hash.as_chunks::<16>();
         drawn = words
             .first()
@@ -55,7 +75,7 @@ fn below(subseed: &H256, position: u32, total: Balance) -> Option<Balance> {
 /// Draws `count` plancks out of `0..total`, uniformly and independently; in ascending order. None of nothing.
 pub fn draw_plancks(subseed: &H256, total: Balance, count: u32) -> Vec<Balance> {
     let mut plancks: Vec<Balance> = (0..count)
-        .filter_map(|position| below(subseed, position, total))
+        .filter_map(|position| below(PLANCK, subseed, position, total))
         .collect();
     plancks.sort_unstable();
     plancks
@@ -87,10 +107,16 @@ pub struct OpenedLeaf {
     pub proof: Proof,
 }
 
-/// What an operator posts when it is said to withhold: leaves that together lie under every drawn planck.
+/// What an operator shows on chain of one answer when it is said to withhold: everything that it takes to judge it.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
-pub struct Opening {
-    pub leaves: BoundedVec<OpenedLeaf, ConstU32<MOST_PLANCKS>>,
+pub struct ShownAnswer {
+    pub leaf: OpenedLeaf,
+    /// Salt of the prompt's hash.
+    pub salt: [u8; 32],
+    /// Prompt ids.
+    pub prompt: BoundedVec<u32, ConstU32<MAX_PROMPT_TOKENS>>,
+    /// The token trace, see [`crate::trace::encode_trace`]; it holds the output.
+    pub trace: BoundedVec<u8, ConstU32<MAX_OPENING_BYTES>>,
 }
 
 /// The place that a settlement has among all that a case is about.
@@ -179,7 +205,7 @@ impl OpenedLeaf {
         &self,
         genesis: &H256,
         place: &Place<AccountId>,
-    ) -> Option<core::ops::Range<Balance>> {
+    ) -> Option<Range<Balance>> {
         let leaf = Leaf {
             seq: self.seq,
             request: self.request(place).hash(genesis),
@@ -193,27 +219,48 @@ impl OpenedLeaf {
     }
 }
 
-impl Opening {
-    /// Whether every planck of `drawn` lies under a leaf of this opening. `place` tells where a settlement lies.
+impl ShownAnswer {
+    /// The plancks of the case that this answer lies under; `None` when it is not under the settlement's root, or when
+    /// prompt and trace are not those that client and operator signed for.
     ///
-    /// What the leaves say is not judged here: the signature of a client and the price of an answer are for auditors,
-    /// who then have everything in front of them.
-    pub fn covers<AccountId: Clone + Encode + PartialEq>(
+    /// What the leaf says is not judged here: the signature of a client and the price of an answer are for auditors, who
+    /// then have everything in front of them.
+    pub fn plancks<AccountId: Clone + Encode + PartialEq>(
         &self,
         genesis: &H256,
-        drawn: &[Balance],
-        place: impl Fn(u32) -> Option<Place<AccountId>>,
-    ) -> bool {
-        let mut ranges = Vec::with_capacity(self.leaves.len());
-        for leaf in &self.leaves {
-            let range = place(leaf.settlement).and_then(|place| leaf.plancks(genesis, &place));
-            match range {
-                Some(range) => ranges.push(range),
-                None => return false,
-            }
+        place: &Place<AccountId>,
+    ) -> Option<Range<Balance>> {
+        let leaf = &self.leaf;
+        // The lengths first, so that nobody has more hashed than there is.
+        let trace_bytes = usize::try_from(leaf.output_tokens)
+            .ok()?
+            .checked_mul(TRACE_LEAF_BYTES)?;
+        if usize::try_from(leaf.prompt_tokens).ok()? != self.prompt.len()
+            || trace_bytes != self.trace.len()
+            || leaf.prompt_hash != prompt_hash(genesis, &self.salt, &self.prompt)
+        {
+            return None;
         }
-        drawn
-            .iter()
-            .all(|planck| ranges.iter().any(|range| range.contains(planck)))
+        let trace = decode_trace(&self.trace).ok()?;
+        let output: Vec<u32> = trace.iter().map(|leaf| leaf.token).collect();
+        if leaf.trace_root != trace_root(&trace)
+            || leaf.output_hash != output_hash(genesis, &output)
+        {
+            return None;
+        }
+        leaf.plancks(genesis, place)
     }
+}
+
+/// Leaves alone.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct Opening {
+    pub leaves: BoundedVec<OpenedLeaf, ConstU32<MOST_PLANCKS>>,
+}
+
+/// I4: whether every planck of `drawn` lies in one of `ranges`.
+pub fn covered(drawn: &[Balance], ranges: &[Range<Balance>]) -> bool {
+    drawn
+        .iter()
+        .all(|planck| ranges.iter().any(|range| range.contains(planck)))
 }

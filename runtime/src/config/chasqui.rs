@@ -138,6 +138,18 @@ impl CaseSubjects<AccountId> for Judged {
     fn opening_weight(bytes: u32) -> Weight {
         Jobs::opening_weight(bytes).max(Sessions::opening_weight(bytes))
     }
+
+    fn is_interested(subject: &Subject, judge: &AccountId) -> bool {
+        match subject {
+            Subject::SessionTakings(_) => Sessions::is_interested(subject, judge),
+            // The one client of anything else is named when its case is opened.
+            _ => false,
+        }
+    }
+
+    fn interest_weight() -> Weight {
+        Sessions::interest_weight()
+    }
 }
 
 impl pallet_audits::Config for Runtime {

@@ -4,7 +4,7 @@
 //! like, are late or silent; after every few steps each pallet's state must be sound and the sum of all DOT unchanged.
 
 use super::{
-    sessions::{exchange, leaves, pot, signed, signed_receipt, PRICE, UNIT_PRICE},
+    sessions::{exchange, leaves, pot, shown, signed, signed_receipt, PRICE, UNIT_PRICE},
     traffic::Dice,
     world::*,
 };
@@ -12,14 +12,13 @@ use crate::{AccountId, Balance, Balances, Runtime, RuntimeEvent, Sessions, Syste
 use chasqui_primitives::{
     audit::{HardReason, Subject, Verdict},
     session::{
-        sample::{OpenedLeaf, Opening},
+        sample::{OpenedLeaf, ShownAnswer},
         tree, Receipt, Request, SessionId, SignedRequest,
     },
     trace::encode_trace,
     CaseId, DOT,
 };
 use frame_support::{storage::with_storage_layer, traits::GetCallName};
-use parity_scale_codec::Encode;
 use proptest::prelude::*;
 use sp_core::H256;
 use sp_runtime::BoundedVec;
@@ -301,7 +300,10 @@ impl Traffic {
             return;
         };
         let bytes = match subject {
-            Subject::SessionTakings(id) => self.opening_of(id, &operator),
+            Subject::SessionTakings(id) => {
+                self.show(id, &operator);
+                Vec::new()
+            }
             Subject::SessionReceipt(_) => encode_trace(&trace_of(&super::sessions::ANSWER)),
             Subject::Job(_) | Subject::Dataset(_) => return,
         };
@@ -321,10 +323,13 @@ impl Traffic {
         }
     }
 
-    /// The leaves under the drawn plancks.
-    fn opening_of(&self, id: u64, operator: &AccountId) -> Vec<u8> {
+    /// An operator shows the answers under the drawn plancks.
+    fn show(&self, id: u64, operator: &AccountId) {
+        if !pallet_sessions::Shown::<Runtime>::get(id).is_empty() {
+            return;
+        }
         let plancks = Sessions::plancks(id);
-        let mut opened: BTreeMap<(u32, u64), OpenedLeaf> = BTreeMap::new();
+        let mut opened: BTreeMap<(u32, u64), ShownAnswer> = BTreeMap::new();
         for (index, record) in pallet_sessions::Settlements::<Runtime>::iter_prefix(id) {
             let served = &self.served[&(record.session, operator.clone())];
             let range = record.claim.first as usize - 1..record.claim.last as usize;
@@ -338,12 +343,20 @@ impl Traffic {
                 let at = tree::covering(&leaves, planck - record.before).unwrap();
                 let (request, receipt) = &run[at as usize];
                 let proof = tree::prove(&leaves, at).unwrap();
-                opened.insert((index, at), OpenedLeaf::new(index, request, receipt, proof));
+                let leaf = OpenedLeaf::new(index, request, receipt, proof);
+                opened.insert((index, at), shown(leaf));
             }
         }
-        let leaves = opened.into_values().collect::<Vec<_>>();
-        let leaves = leaves.try_into().unwrap();
-        Opening { leaves }.encode()
+        let answers = opened.into_values().collect::<Vec<_>>();
+        let answers = answers.try_into().unwrap();
+        let call = Call::show {
+            takings: id,
+            answers,
+        };
+        if let Err(error) = with_storage_layer(|| send(operator, call)) {
+            // Only a root that was made up cannot be shown.
+            assert_eq!(*operator, person(0), "{error:?}");
+        }
     }
 
     fn block(&mut self) {

@@ -12,14 +12,13 @@ use chasqui_primitives::{
     money::{split_fee, Shares},
     sampling::Sampling,
     session::{
-        sample::{OpenedLeaf, Opening},
+        sample::{OpenedLeaf, ShownAnswer},
         tree::{self, Leaf},
         Receipt, Request, SessionId, SignedReceipt, SignedRequest,
     },
-    trace::trace_root,
+    trace::{encode_trace, trace_root},
     FinishReason, DOT,
 };
-use parity_scale_codec::Encode;
 use sp_core::H256;
 use sp_runtime::{traits::AccountIdConversion, BoundedVec};
 
@@ -120,6 +119,16 @@ pub fn leaves(run: &[(SignedRequest<AccountId>, Receipt<AccountId>)]) -> Vec<Lea
             price: receipt.price,
         })
         .collect()
+}
+
+/// The answer of one leaf, with everything that it takes to judge it.
+pub fn shown(leaf: OpenedLeaf) -> ShownAnswer {
+    ShownAnswer {
+        leaf,
+        salt: SALT,
+        prompt: BoundedVec::truncate_from(PROMPT.to_vec()),
+        trace: BoundedVec::truncate_from(encode_trace(&trace_of(&ANSWER))),
+    }
 }
 
 /// The primary serves `count` requests and settles them.
@@ -238,7 +247,7 @@ fn false_answers_go_back_to_the_client_and_cost_the_operator() {
 }
 
 #[test]
-fn an_operator_that_is_said_to_withhold_opens_its_leaves_on_chain() {
+fn an_operator_that_is_said_to_withhold_shows_its_answers_on_chain() {
     chain(13).execute_with(|| {
         // GIVEN takings that all auditors say are withheld
         network(1, 4, UNIT_PRICE);
@@ -250,22 +259,104 @@ fn an_operator_that_is_said_to_withhold_opens_its_leaves_on_chain() {
         await_phase(case, |phase| {
             matches!(phase, pallet_audits::Phase::Opening { .. })
         });
-        // WHEN the operator posts all its leaves, which cover whatever was drawn
-        let opening = Opening {
-            leaves: BoundedVec::truncate_from(leaves),
-        };
-        let call = |opening: Vec<u8>| pallet_audits::Call::<Runtime>::post_opening {
+        let call = || pallet_audits::Call::<Runtime>::post_opening {
             case,
-            opening: opening.try_into().unwrap(),
+            opening: Default::default(),
         };
-        assert!(send(&person(0), call(vec![0])).is_err());
-        send(&person(0), call(opening.encode())).unwrap();
+        // WHEN the operator shows three of its four answers THEN that opens nothing
+        let show = |leaves: &[OpenedLeaf]| {
+            let answers = leaves.iter().cloned().map(shown).collect();
+            let answers = BoundedVec::truncate_from(answers);
+            send(
+                &person(0),
+                Call::show {
+                    takings: 0,
+                    answers,
+                },
+            )
+            .unwrap();
+        };
+        show(&leaves[..3]);
+        assert!(send(&person(0), call()).is_err());
+        // WHEN it shows the last one, and says that it has opened
+        show(&leaves[3..]);
+        send(&person(0), call()).unwrap();
         // THEN the auditors judge anew
         await_phase(case, |phase| {
             matches!(phase, pallet_audits::Phase::Commit { .. })
         });
         judge(case, Stage::One, Verdict::Valid);
         assert_eq!(pot(), 0);
+        check_state();
+    });
+}
+
+#[test]
+fn who_shows_leaves_and_hides_prompts_is_slashed() {
+    chain(16).execute_with(|| {
+        // GIVEN takings of an operator that opens nothing to auditors
+        network(1, 4, UNIT_PRICE);
+        let client = person(8);
+        let id = open(&client);
+        let before = wealth(&client);
+        let leaves = serve(&client, id, 4);
+        let bond = held(pallet_operators::HoldReason::Bond, &person(0));
+        let case = case_of(0);
+        judge(case, Stage::One, Verdict::Withheld);
+        await_phase(case, |phase| {
+            matches!(phase, pallet_audits::Phase::Opening { .. })
+        });
+        // WHEN it shows what it signed, without the prompts, and waits
+        let mut hidden = shown(leaves[0].clone());
+        hidden.prompt = Default::default();
+        let answers = BoundedVec::truncate_from(vec![hidden]);
+        assert!(send(
+            &person(0),
+            Call::show {
+                takings: 0,
+                answers
+            }
+        )
+        .is_err());
+        await_some(40, || {
+            (!pallet_audits::Cases::<Runtime>::contains_key(case)).then_some(())
+        });
+        next_block();
+        // THEN that is as false as a false answer: the client has its money back, the bond pays
+        assert_eq!((wealth(&client), pot()), (before, 0));
+        assert!(held(pallet_operators::HoldReason::Bond, &person(0)) < bond);
+        check_state();
+    });
+}
+
+#[test]
+fn a_validator_does_not_judge_its_own_session() {
+    chain(17).execute_with(|| {
+        // GIVEN an executor, four validators, and a session that one of them opened as a client
+        network(1, 4, UNIT_PRICE);
+        let validators: Vec<AccountId> = pallet_operators::Operators::<Runtime>::iter()
+            .filter(|(_, record)| record.roles.validate)
+            .map(|(who, _)| who)
+            .collect();
+        let client = validators[0].clone();
+        let id = open(&client);
+        serve(&client, id, 4);
+        // WHEN it is judged THEN the other three sit on the panel
+        let case = case_of(0);
+        let seats = pallet_audits::Cases::<Runtime>::get(case).unwrap().seats;
+        assert_eq!(seats.len(), 3);
+        assert!(seats.iter().all(|seat| seat.auditor != client));
+        // AND when it goes to the vote, the client has none
+        let verdict = Verdict::Hard(HardReason::Margin);
+        judge(case, Stage::One, verdict);
+        let ballots = await_some(20, || {
+            let ballots = pallet_audits::Ballots::<Runtime>::iter_key_prefix(case);
+            let ballots: Vec<AccountId> = ballots.collect();
+            (!ballots.is_empty()).then_some(ballots)
+        });
+        assert_eq!(ballots.len(), 3);
+        assert!(!ballots.contains(&client));
+        judge(case, Stage::Two, verdict);
         check_state();
     });
 }

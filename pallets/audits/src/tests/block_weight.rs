@@ -127,11 +127,15 @@ fn a_redraw_weighs_as_many_candidates_as_there_may_be() {
             weight = next_weight();
         }
         // THEN the block weighs a draw that may have looked at the most candidates
-        let draw = Weights::draw_seats(MAX_CANDIDATES).saturating_sub(Weights::draw_seats(0));
+        let draw = Weights::draw_seats(MAX_CANDIDATES)
+            .saturating_sub(Weights::draw_seats(0))
+            .saturating_add(INTEREST_WEIGHT.saturating_mul(MAX_CANDIDATES.into()));
         assert_eq!(Audits::most_passed_over(), draw);
         let expected = one_step()
             .saturating_add(ballots(7))
             .saturating_add(World::close_weight(&Decision::Undecided, 0))
+            // Else seven voters are asked whether the work was done for them.
+            .saturating_add(INTEREST_WEIGHT.saturating_mul(7))
             .saturating_add(draw);
         assert_eq!(weight, expected);
     });
@@ -143,7 +147,9 @@ fn opening_a_case_tells_what_its_draw_looked_at() {
         // GIVEN seven validators who can all be drawn WHEN a case opens
         let opened = Audits::open(request()).unwrap();
         // THEN its draw looked at the three it seated
-        let three = Weights::draw_seats(3).saturating_sub(Weights::draw_seats(0));
+        let three = Weights::draw_seats(3)
+            .saturating_sub(Weights::draw_seats(0))
+            .saturating_add(INTEREST_WEIGHT.saturating_mul(3));
         assert_eq!(opened.passed_over, three);
     });
 }

@@ -6,6 +6,7 @@ mod block_weight;
 mod evidence;
 mod flags;
 mod hostile_auditors;
+mod interested;
 mod machine;
 mod many_cases;
 mod missing_auditors;

@@ -10,12 +10,15 @@
 //! 6. A slice shrinks only with its operator's signature, by its conviction, or a close window after
 //!    it was announced.
 //! 7. Left alone, every session ends, and then nothing is on hold and nothing is pending.
+//! 8. A request that lapsed is voided, and the channel goes on: 4 and 5 hold all the same.
+//! 9. An honest operator can show whatever a case over its takings is about.
 
 mod ops;
+mod rare;
 
 use super::*;
 use chasqui_primitives::session::{
-    books::{Answer, Asked as Facts, ClientBook, ExecutorBook},
+    books::{Answer, Asked as Facts, ClientBook, ExecutorBook, Void},
     rules::shrank_lawfully,
     Seq,
 };
@@ -26,6 +29,10 @@ use proptest::{
     test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner},
 };
 use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet};
+
+/// Least settlement, and what takings get a case for.
+const LEAST: Balance = 10;
+const AUDITED: Balance = 90;
 
 /// Blocks of unsettled work after which an honest operator settles: well within a window.
 const SETTLE_WITHIN: u64 = 10;
@@ -65,6 +72,18 @@ struct World {
 /// Odd operators are hostile.
 fn is_honest(operator: &AccountId) -> bool {
     number_of(operator).is_multiple_of(2)
+}
+
+/// What an executor looks at.
+fn facts(asked: &Asked) -> Facts {
+    let request = &asked.request;
+    Facts {
+        seq: request.seq,
+        hash: request.signing_hash(&genesis_hash()),
+        max_price: request.max_price,
+        cap: request.cap,
+        valid_until: request.valid_until,
+    }
 }
 
 /// Calls, and if that fails nothing may have changed.
@@ -126,14 +145,7 @@ impl World {
 
     fn deliver(&mut self, at: &(SessionId, AccountId), asked: Asked) {
         let rules = channel(at.0, &at.1).rules;
-        let request = &asked.request;
-        let facts = Facts {
-            seq: request.seq,
-            hash: request.signing_hash(&genesis_hash()),
-            max_price: request.max_price,
-            cap: request.cap,
-            valid_until: request.valid_until,
-        };
+        let (facts, request) = (facts(&asked), &asked.request);
         let side = self.side(at);
         if side.executor.take(&facts, &rules, 0) != Answer::Serve {
             return;
@@ -170,6 +182,13 @@ impl World {
             .sides
             .iter()
             .filter(|(at, side)| side.unsettled_since <= due && is_honest(&at.1))
+            // Dust waits for more, or for the end of its channel.
+            .filter(|(at, side)| {
+                let sum = side.executor.unsettled().map_or(0, |(_, _, sum)| sum);
+                let ends = session(at.0).stage != Stage::Open
+                    || channel(at.0, &at.1).rules.shrink.is_some();
+                sum >= LEAST || ends
+            })
             .map(|(at, _)| at.clone())
             .collect();
         for at in late {
@@ -281,6 +300,12 @@ impl World {
                     }
                 }
             }
+            Op::Void(s, c, arrives) => {
+                if let Some(at) = pick_channel(s, c) {
+                    self.void(at, arrives);
+                }
+            }
+            Op::Show(pick) => self.show(pick),
             Op::Settle(s, c) => {
                 if let Some(at) = pick_channel(s, c) {
                     self.settle(&at);
@@ -427,6 +452,15 @@ impl World {
                     next_block();
                     self.honest_work();
                 }
+                let unaudited = |record: &frame_system::EventRecord<RuntimeEvent, H256>| {
+                    matches!(
+                        record.event,
+                        RuntimeEvent::Sessions(Event::TakingsUnaudited { .. })
+                    )
+                };
+                if System::events().iter().any(unaudited) {
+                    self.seen.insert("dust was paid unaudited".into());
+                }
             }
             Op::AskTwice(..) => {}
         }
@@ -492,7 +526,11 @@ fn run(honest_client: bool, ops: Vec<Op>) -> BTreeSet<String> {
     new_test_ext().execute_with(|| {
         let issued = issuance();
         // Else honest operators might have to wait longer than a window.
-        Parameters::<Test>::mutate(|params| params.max_settlements = 100);
+        Parameters::<Test>::mutate(|params| {
+            params.max_settlements = 100;
+            params.min_settlement = LEAST;
+            params.audit_from = AUDITED;
+        });
         for op in ops {
             let before = slices();
             let consents = matches!(op, Op::Consent(..));
@@ -542,7 +580,9 @@ fn run(honest_client: bool, ops: Vec<Op>) -> BTreeSet<String> {
         assert_eq!(issuance(), issued);
         for (at, side) in &world.sides {
             if is_honest(&at.1) {
-                assert_eq!(side.executor.unsettled(), None, "honest work was settled");
+                // Voids cost nothing, so those behind the last answer are never settled.
+                let open = side.executor.unsettled().map_or(0, |(_, _, sum)| sum);
+                assert_eq!(open, 0, "honest work was settled");
             }
         }
     });
@@ -555,7 +595,7 @@ fn every_sequence_keeps_the_invariants() {
     // The same sequences every time, so that what they reach can be demanded.
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let config = ProptestConfig {
-        cases: 48,
+        cases: 56,
         failure_persistence: None,
         ..Default::default()
     };
@@ -575,6 +615,9 @@ fn every_sequence_keeps_the_invariants() {
         "a hostile claim was taken",
         "an equivocation was proven",
         "fraud was proven",
+        "a request was voided",
+        "answers were shown",
+        "dust was paid unaudited",
         "a report of a settled answer",
         "a report of a unsettled answer",
     ] {

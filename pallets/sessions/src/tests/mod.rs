@@ -1,9 +1,12 @@
 //! Tests by behaviour.
 
 mod committees;
+mod dust;
 mod ending;
 mod fraud;
 mod invariants;
+mod judges;
+mod lists;
 mod opening;
 mod openings;
 mod params;
@@ -20,7 +23,7 @@ use chasqui_primitives::{
     sampling::Sampling,
     session::{
         rules::Stop,
-        sample::{OpenedLeaf, Opening},
+        sample::{OpenedLeaf, ShownAnswer},
         tree::{self, Claim, Leaf},
         Receipt, Request, SessionId, Settlement, ShrinkConsent, SignedReceipt, SignedRequest,
     },
@@ -35,6 +38,8 @@ use sp_runtime::{traits::Dispatchable, DispatchError, MultiSignature, Perbill};
 
 const DEPOSIT: Balance = 10_000;
 const OUTPUT: [u32; 3] = [10, 20, END_TOKEN];
+const PROMPT: [u32; 4] = [5, 6, 7, 8];
+const SALT: [u8; 32] = [9; 32];
 
 type Asked = SignedRequest<AccountId>;
 type Answered = SignedReceipt<AccountId>;
@@ -136,7 +141,7 @@ fn request(id: SessionId, operator: &AccountId, seq: u64, max: Balance, cap: Bal
         operator: operator.clone(),
         seq,
         checkpoint: CHECKPOINT,
-        prompt_hash: H256::from_low_u64_be(seq),
+        prompt_hash: hash::prompt_hash(&genesis_hash(), &SALT, &PROMPT),
         prompt_tokens: 4,
         sampling: Sampling::greedy(8),
         unit_price: UNIT_PRICE,
@@ -228,6 +233,16 @@ impl Run {
     fn opened(&self, settlement: u32, index: usize) -> OpenedLeaf {
         let proof = tree::prove(&self.leaves(), index as u64).expect("in range");
         OpenedLeaf::new(settlement, &self.asked[index], &self.answered[index], proof)
+    }
+
+    /// All that it takes to judge that one.
+    fn shown(&self, settlement: u32, index: usize) -> ShownAnswer {
+        ShownAnswer {
+            leaf: self.opened(settlement, index),
+            salt: SALT,
+            prompt: PROMPT.to_vec().try_into().expect("short"),
+            trace: encode_trace(&trace(&OUTPUT)).try_into().expect("short"),
+        }
     }
 }
 

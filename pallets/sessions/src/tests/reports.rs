@@ -76,19 +76,57 @@ fn a_report_that_is_right_about_a_pending_answer_gives_its_price_back() {
 #[test]
 fn a_report_that_is_right_about_a_paid_answer_is_paid_out_of_the_bond() {
     build_and_execute(|| {
-        // GIVEN an answer whose takings were found valid
+        // GIVEN a report of an answer whose takings are found valid meanwhile
         let id = drawn(DEPOSIT);
         let who = member(id, 0);
         let run = settled(id, &who, &[100]);
-        let case = in_audit(takings_of(&who));
+        let of = takings_of(&who);
+        let case = in_audit(of);
+        report(&run, 0, Some((of, 0))).unwrap();
+        let reported = case_of_report();
         close_case(case, Decision::Valid);
         run_blocks(1);
-        // WHEN its client still proves it false
-        report(&run, 0, None).unwrap();
-        let case = case_of_report();
-        close_case(case, HARD);
+        // WHEN it still turns out false
+        close_case(reported, HARD);
         // THEN the bond pays it back
         assert_eq!(Slashes::get()[0].victim, Some((alice(), 100)));
+    });
+}
+
+#[test]
+fn what_is_decided_is_reported_no_more() {
+    build_and_execute(|| {
+        // GIVEN an answer whose takings were found valid: its operator need not keep it
+        let id = drawn(DEPOSIT);
+        let who = member(id, 0);
+        let run = settled(id, &who, &[100]);
+        let of = takings_of(&who);
+        let case = in_audit(of);
+        close_case(case, Decision::Valid);
+        // WHEN its client reports it now, naming the settlement or none
+        // THEN it comes too late: the operator could not show what it has forgotten
+        for settlement in [Some((of, 0)), None] {
+            assert_eq!(
+                report(&run, 0, settlement),
+                Err(Error::<Test>::SettlementMismatch.into())
+            );
+        }
+    });
+}
+
+#[test]
+fn a_void_is_no_answer_to_report() {
+    build_and_execute(|| {
+        // GIVEN a request that was never answered, and the operator's word that it never will be
+        let id = drawn(DEPOSIT);
+        let who = member(id, 0);
+        let mut run = Run::new(id, &who, &[100]);
+        run.answered[0] = Receipt::void(&genesis_hash(), &run.asked[0].request);
+        // WHEN it is reported THEN there is nothing to judge
+        assert_eq!(
+            report(&run, 0, None),
+            Err(Error::<Test>::NothingPaid.into())
+        );
     });
 }
 
@@ -204,13 +242,15 @@ fn a_report_without_ground_is_refused() {
         refused(report(&run, 0, Some((9, 0))), Error::SettlementMismatch);
         let mut odd = run.clone();
         odd.asked.swap(0, 1);
-        refused(report(&odd, 0, None), Error::ReceiptMismatch);
+        let named = Some((of, 0));
+        refused(report(&run, 0, None), Error::SettlementMismatch);
+        refused(report(&odd, 0, named), Error::ReceiptMismatch);
         let mut long = run.clone();
         long.answered[0].output_tokens = MAX_OUTPUT_TOKENS + 1;
-        refused(report(&long, 0, None), Error::OutputTooLong);
+        refused(report(&long, 0, named), Error::OutputTooLong);
         let mut forged = run.clone();
         forged.asked[0].request.cap += 1;
-        refused(report(&forged, 0, None), Error::BadClientSignature);
+        refused(report(&forged, 0, named), Error::BadClientSignature);
         let call = Call::report {
             request: run.asked[0].clone(),
             receipt: SignedReceipt {
@@ -221,11 +261,11 @@ fn a_report_without_ground_is_refused() {
         };
         refused(dispatch(call, &alice()), Error::BadOperatorSignature);
         // AND one answer is reported once, and so many of a channel
-        report(&run, 0, None).unwrap();
-        refused(report(&run, 0, None), Error::AlreadyReported);
+        report(&run, 0, named).unwrap();
+        refused(report(&run, 0, named), Error::AlreadyReported);
         for index in 1..8 {
-            report(&run, index, None).unwrap();
+            report(&run, index, named).unwrap();
         }
-        refused(report(&run, 8, None), Error::TooManyReports);
+        refused(report(&run, 8, named), Error::TooManyReports);
     });
 }

@@ -66,6 +66,33 @@ fn corruption_is_found() {
         Decided::<Test>::insert(0, 99);
         DecidedTail::<Test>::put(1);
     });
+    finds("takings their operator misses", |_, who| {
+        OperatorTakings::<Test>::remove(&who, takings_of(&who))
+    });
+    finds("an operator's list of takings is too long", |_, who| {
+        OperatorTakings::<Test>::insert(&who, 99, ())
+    });
+    finds("an operator's list of reports is too long", |_, who| {
+        OperatorReports::<Test>::insert(&who, 99, ())
+    });
+    finds("a client that could judge its own session", |_, who| {
+        TakingsClients::<Test>::remove(takings_of(&who), alice())
+    });
+    finds("a client of takings that are gone", |_, _| {
+        TakingsClients::<Test>::insert(99, alice(), ())
+    });
+    finds(
+        "shown answers of takings that are not in audit",
+        |_, who| {
+            let shown = ShownPlancks {
+                start: 0,
+                end: 1,
+                at: 1,
+            };
+            let shown: ShownOf<Test> = vec![shown].try_into().unwrap();
+            Shown::<Test>::insert(takings_of(&who), shown)
+        },
+    );
     finds("parameters out of range", |_, _| {
         Parameters::<Test>::mutate(|params| params.committee = 0)
     });

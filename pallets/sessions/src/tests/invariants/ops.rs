@@ -18,6 +18,10 @@ pub enum Op {
     AskTwice(usize, usize, Balance),
     /// The newest receipt arrives, or an old one once more.
     Receipt(usize, usize, usize),
+    /// The oldest request that waits lapsed, and its client has it voided.
+    Void(usize, usize, bool),
+    /// An honest operator shows on chain what a case is about.
+    Show(usize),
     Settle(usize, usize),
     /// A hostile operator claims anything.
     Claim(usize, usize, u64, Balance),
@@ -49,12 +53,14 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (s(), c(), amount()).prop_map(|(s, c, a)| Op::Consent(s, c, a)),
         1 => (s(), c()).prop_map(|(s, c)| Op::ApplyShrink(s, c)),
         14 => (s(), c(), 1..200u128, any::<bool>()).prop_map(|(s, c, a, b)| Op::Ask(s, c, a, b)),
-        1 => (s(), c(), 1..200u128).prop_map(|(s, c, a)| Op::AskTwice(s, c, a)),
+        2 => (s(), c(), 1..200u128).prop_map(|(s, c, a)| Op::AskTwice(s, c, a)),
         10 => (s(), c(), 0..3usize).prop_map(|(s, c, b)| Op::Receipt(s, c, b)),
+        2 => (s(), c(), any::<bool>()).prop_map(|(s, c, b)| Op::Void(s, c, b)),
+        3 => (0..4usize).prop_map(Op::Show),
         6 => (s(), c()).prop_map(|(s, c)| Op::Settle(s, c)),
         3 => (s(), c(), 0..3u64, amount()).prop_map(|(s, c, n, a)| Op::Claim(s, c, n, a)),
         1 => (s(), c(), amount()).prop_map(|(s, c, a)| Op::Forge(s, c, a)),
-        1 => (s(), c()).prop_map(|(s, c)| Op::Equivocation(s, c)),
+        2 => (s(), c()).prop_map(|(s, c)| Op::Equivocation(s, c)),
         1 => (s(), c()).prop_map(|(s, c)| Op::Fraud(s, c)),
         2 => (s(), c(), 0..3usize).prop_map(|(s, c, b)| Op::Report(s, c, b)),
         5 => (0..4usize, 0..4u8).prop_map(|(n, d)| Op::Verdict(n, d)),
