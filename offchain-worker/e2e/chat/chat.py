@@ -44,6 +44,15 @@ def turn(client, model, messages, options):
     }
 
 
+def short(value):
+    """The same with long texts cut, to be read by people."""
+    if isinstance(value, dict):
+        return {name: short(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [short(one) for one in value]
+    return value[:60] + "…" if isinstance(value, str) and len(value) > 66 else value
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base-url", required=True)
@@ -64,8 +73,7 @@ def main():
         messages.append({"role": "assistant", "content": answer["text"]})
         turns.append({"user": line, **answer})
     print("\n    the last chunk's field chasqui:")
-    shown = json.dumps(turns[-1]["chasqui"], indent=2)
-    print("\n".join("    " + (line if len(line) < 100 else line[:96] + '…"') for line in shown.splitlines()), flush=True)
+    print("\n".join("    " + line for line in json.dumps(short(turns[-1]["chasqui"]), indent=2, ensure_ascii=False).splitlines()), flush=True)
     with open(options.json, "w") as file:
         json.dump({"package": openai.__version__, "python": sys.version.split()[0], "turns": turns}, file, indent=2)
 

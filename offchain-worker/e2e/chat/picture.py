@@ -13,7 +13,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--png", required=True)
-    parser.add_argument("--width", type=int, default=1000)
+    parser.add_argument("--width", type=int, default=1240)
     parser.add_argument("--wait", default="true", help="a piece of JavaScript that must be true before")
     options = parser.parse_args()
     if not browser.installed():

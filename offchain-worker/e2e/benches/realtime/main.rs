@@ -35,6 +35,10 @@ const BUDGET: &str = "900";
 const FUNDS: &str = "9000";
 /// How long a killed executor stays away.
 const AWAY: Duration = Duration::from_secs(3);
+/// And how long the gateway then has to come by the receipts that it waits for.
+const RECOVERY: Duration = Duration::from_secs(20);
+/// So many times longer are the answers during which it is killed.
+const KILL_FACTOR: u32 = 4;
 
 const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
@@ -378,7 +382,11 @@ impl Bench {
         let mut ledger = Ledger::open(reader)?;
         let gateway = self.gateway(network, root, clients)?;
         let mut outcomes = self.warm_up_sessions(network, &gateway, clients)?;
-        let load = self.load(&gateway, clients, requests)?;
+        // Long enough that some are under way when it happens.
+        let load = Load {
+            output_tokens: self.output_tokens * KILL_FACTOR,
+            ..self.load(&gateway, clients, requests)?
+        };
         let progress = Progress::default();
         let (run, victim) = std::thread::scope(|scope| {
             let running = scope.spawn(|| load::run(&load, &progress));
@@ -388,6 +396,8 @@ impl Bench {
                 .unwrap_or_else(|_| bail!("the load panicked"));
             anyhow::Ok((run?, victim?))
         })?;
+        // The gateway asks again for what it waits for.
+        interrupt::pause(RECOVERY)?;
         let summary = stats::summary(&run, clients);
         let ended = self.end(network, gateway, &mut ledger, run)?;
         outcomes.extend(ended.run.outcomes);

@@ -78,8 +78,8 @@ pub fn print(report: &Value) {
         "prompts of {} tokens, answers of {}\n",
         report["prompt_tokens"], report["output_tokens"]
     );
-    println!("| what | clients | first token p50/p95/p99, ms | between tokens p50/p95/p99, ms | requests/s | tokens/s |");
-    println!("|---|---|---|---|---|---|");
+    println!("| what | clients | first token p50/p95/p99, ms | between tokens p50/p95/p99, ms | each token of an answer p50/p95/p99, ms | requests/s | tokens/s |");
+    println!("|---|---|---|---|---|---|---|");
     for (name, own) in [
         (
             "engine alone, idle machine",
@@ -90,7 +90,7 @@ pub fn print(report: &Value) {
             &report["engine_prefill_ms"],
         ),
     ] {
-        println!("| {name} | 1 | {} | | | |", three(own));
+        println!("| {name} | 1 | {} | | | | |", three(own));
     }
     for (name, load) in [
         ("gateway over the model", &report["local"]["one_client"]),
@@ -104,10 +104,11 @@ pub fn print(report: &Value) {
         ),
     ] {
         println!(
-            "| {name} | {} | {} | {} | {:.1} | {:.0} |",
+            "| {name} | {} | {} | {} | {} | {:.1} | {:.0} |",
             load["clients"],
             three(&load["first_token_ms"]),
             three(&load["between_tokens_ms"]),
+            three(&load["each_token_ms"]),
             number(&load["requests_per_second"]),
             number(&load["output_tokens_per_second"]),
         );

@@ -35,6 +35,14 @@ pub fn summary(run: &Run, clients: usize) -> Value {
         .answers()
         .flat_map(|answer| answer.gaps.iter().copied())
         .collect();
+    let each: Vec<Duration> = run
+        .answers()
+        .filter(|answer| answer.output_tokens > 1)
+        .map(|answer| {
+            let streamed = answer.gaps.iter().sum::<Duration>();
+            streamed.div_f64((answer.output_tokens - 1) as f64)
+        })
+        .collect();
     let tokens: u64 = run.answers().map(|answer| answer.output_tokens).sum();
     let seconds = run.wall.as_secs_f64().max(f64::MIN_POSITIVE);
     json!({
@@ -45,6 +53,7 @@ pub fn summary(run: &Run, clients: usize) -> Value {
         "failures": run.failures(10),
         "first_token_ms": spread(&first),
         "between_tokens_ms": spread(&gaps),
+        "each_token_ms": spread(&each),
         "whole_answer_ms": spread(&total),
         "seconds": seconds,
         "requests_per_second": first.len() as f64 / seconds,
