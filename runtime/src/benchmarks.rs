@@ -101,6 +101,7 @@ impl Helper {
         let info = pallet_checkpoints::CheckpointInfo {
             name: vec![b'n'; 64].try_into().expect("at the bound"),
             parent: None,
+            base: None,
             profile: NumericProfile::F32,
             vocabulary: 1 << 16,
             context_tokens: 1 << 16,

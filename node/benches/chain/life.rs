@@ -51,6 +51,7 @@ pub fn network(chain: &mut Chain) {
     let info = pallet_checkpoints::CheckpointInfo {
         name: b"bench".to_vec().try_into().expect("short"),
         parent: None,
+        base: None,
         profile: NumericProfile::F32,
         vocabulary: 32_000,
         context_tokens: 8_192,

@@ -2,7 +2,8 @@
 
 use crate::{
     Agenda, Calibration, CalibrationDuties, CalibrationPhase, CalibrationSeat, Calibrations, Call,
-    CheckpointInfo, Config, Pallet, Parameters, Params, Registry, Status,
+    Checkpoint, CheckpointInfo, Config, Lineage, Lineages, Pallet, Parameters, Params, Registry,
+    Status,
 };
 use chasqui_primitives::{
     audit::{AuditLimits, AuditThresholds},
@@ -32,6 +33,7 @@ fn info() -> CheckpointInfo {
     CheckpointInfo {
         name: alloc::vec![b'n'; 64].try_into().unwrap_or_default(),
         parent: None,
+        base: None,
         profile: NumericProfile::F32,
         vocabulary: 1_000,
         context_tokens: 1_000,
@@ -42,6 +44,30 @@ fn info() -> CheckpointInfo {
         size_bytes: 1,
         licence: alloc::vec![b'l'; 32].try_into().unwrap_or_default(),
     }
+}
+
+/// A description with a registered adapter for a parent, and a registered base.
+fn adapter<T: Config>() -> CheckpointInfo {
+    let (base, parent) = (H256::repeat_byte(1), H256::repeat_byte(2));
+    let insert = |root, info| {
+        let checkpoint = Checkpoint {
+            info,
+            proposer: None,
+            deposit: 0,
+            status: Status::Accepted { unit_price: 1 },
+            thresholds: Some(thresholds()),
+            proposed_at: Pallet::<T>::now(),
+        };
+        Registry::<T>::insert(root, checkpoint);
+    };
+    insert(base, info());
+    let on_base = |parent| CheckpointInfo {
+        parent: Some(parent),
+        base: Some(base),
+        ..info()
+    };
+    insert(parent, on_base(base));
+    on_base(parent)
 }
 
 fn thresholds() -> AuditThresholds {
@@ -136,14 +162,39 @@ mod benchmarks {
         T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)
     }
 
+    /// An adapter on what another adapter adapts.
     #[benchmark]
     fn propose() {
         let proposer = proposer::<T>();
+        let info = adapter::<T>();
 
         #[extrinsic_call]
-        _(RawOrigin::Signed(proposer), ROOT, info());
+        _(RawOrigin::Signed(proposer), ROOT, info);
 
         assert!(Calibrations::<T>::contains_key(ROOT));
+    }
+
+    #[benchmark]
+    fn describe_trained() -> Result<(), BenchmarkError> {
+        let by = proposer::<T>();
+        let info = adapter::<T>();
+        let lineage = Lineage {
+            parent: info.parent,
+            base: info.base,
+            run: 1,
+            round: 1,
+            dataset: H256::zero(),
+            by: by.clone(),
+            registered_at: Pallet::<T>::now(),
+            described: false,
+        };
+        Lineages::<T>::insert(ROOT, lineage);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(by), ROOT, info);
+
+        assert!(Calibrations::<T>::contains_key(ROOT));
+        Ok(())
     }
 
     /// The last calibration, after which the thresholds are known.

@@ -9,7 +9,7 @@
 
 use crate::{
     Calibration, CalibrationDuties, CalibrationPhase, Calibrations, Checkpoint, CheckpointInfo,
-    CheckpointOf, Config, Error, Event, HoldReason, Pallet, Parameters, Registry, Status,
+    CheckpointOf, Config, Error, Event, HoldReason, Lineages, Pallet, Parameters, Registry, Status,
 };
 use alloc::vec::Vec;
 use chasqui_primitives::{traits::Randomness, Balance, CheckpointRoot};
@@ -59,19 +59,30 @@ impl<T: Config> Pallet<T> {
         info: CheckpointInfo,
     ) -> DispatchResult {
         let earlier = Registry::<T>::get(root);
+        // Else somebody could describe it before its registrar does.
+        ensure!(
+            earlier.is_some() || !Lineages::<T>::contains_key(root),
+            Error::<T>::Trained
+        );
         ensure!(
             earlier.is_none_or(|checkpoint| checkpoint.status == Status::Retired),
             Error::<T>::AlreadyRegistered
         );
         ensure!(info.is_valid(), Error::<T>::InvalidInfo);
-        if let Some(parent) = info.parent {
-            ensure!(
-                parent != root && Registry::<T>::contains_key(parent),
-                Error::<T>::UnknownParent
-            );
-        }
+        Self::ensure_family(&root, &info)?;
         let deposit = T::ProposalDeposit::get();
         T::NativeBalance::hold(&HoldReason::Proposal.into(), &proposer, deposit)?;
+        Self::begin_calibration(root, proposer, deposit, info);
+        Ok(())
+    }
+
+    /// Registers a checkpoint, and has validators drawn to calibrate it.
+    pub(crate) fn begin_calibration(
+        root: CheckpointRoot,
+        proposer: T::AccountId,
+        deposit: Balance,
+        info: CheckpointInfo,
+    ) {
         let checkpoint = Checkpoint {
             info,
             proposer: Some(proposer.clone()),
@@ -95,7 +106,6 @@ impl<T: Config> Pallet<T> {
         Self::schedule(root, &mut calibration, Self::now());
         Calibrations::<T>::insert(root, calibration);
         Self::deposit_event(Event::Proposed { root, proposer });
-        Ok(())
     }
 
     pub(crate) fn do_restart_calibration(

@@ -11,6 +11,11 @@
 //! ([`Call::accept`]); from then on it takes payment, until it is retired. Jobs keep the terms that
 //! they were opened on.
 //!
+//! What a run of the network made is registered by the pallet that ran it, with its **lineage**: parent, run, round,
+//! dataset. It needs no deposit, since the run was paid for; it is calibrated and accepted like any other, and nobody but
+//! the admin takes it away. An **adapter** names the checkpoint whose files it needs, its base; whatever becomes of the
+//! adapter, the base stays what its root says.
+//!
 //! ```text
 //! propose → Calibrating ⇄ Stalled        withdraw_proposal, reject: the deposit returns,
 //!                │                       nothing stays
@@ -26,6 +31,7 @@ mod benchmarking;
 mod calibration;
 mod functions;
 mod impls;
+mod lineage;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -47,6 +53,18 @@ pub type CheckpointOf<T> = Checkpoint<
     frame_system::pallet_prelude::BlockNumberFor<T>,
 >;
 
+/// A lineage of the runtime.
+pub type LineageOf<T> = Lineage<
+    <T as frame_system::Config>::AccountId,
+    frame_system::pallet_prelude::BlockNumberFor<T>,
+>;
+
+/// A step of an ancestry of the runtime.
+pub type AncestorOf<T> = Ancestor<
+    <T as frame_system::Config>::AccountId,
+    frame_system::pallet_prelude::BlockNumberFor<T>,
+>;
+
 #[frame_support::pallet]
 pub mod pallet {
     use super::*;
@@ -54,7 +72,7 @@ pub mod pallet {
     use chasqui_primitives::{
         audit::AuditThresholds,
         traits::{Operators, Randomness},
-        Balance, CheckpointRoot,
+        Balance, CheckpointRoot, RunId,
     };
     use frame_support::{
         pallet_prelude::*,
@@ -113,6 +131,10 @@ pub mod pallet {
     /// The registered checkpoints.
     #[pallet::storage]
     pub type Registry<T: Config> = StorageMap<_, Identity, CheckpointRoot, CheckpointOf<T>>;
+
+    /// Where the checkpoints come from that runs of the network made.
+    #[pallet::storage]
+    pub type Lineages<T: Config> = StorageMap<_, Identity, CheckpointRoot, LineageOf<T>>;
 
     /// Calibrations that have not ended.
     #[pallet::storage]
@@ -185,6 +207,16 @@ pub mod pallet {
             root: CheckpointRoot,
             proposer: T::AccountId,
         },
+        /// A run made a checkpoint. Unless it is described as its parent is, it waits for a description by `by`.
+        Trained {
+            root: CheckpointRoot,
+            parent: Option<CheckpointRoot>,
+            base: Option<CheckpointRoot>,
+            run: RunId,
+            round: u32,
+            dataset: H256,
+            by: T::AccountId,
+        },
         /// These validators have to calibrate it before `until`.
         CalibratorsDrawn {
             root: CheckpointRoot,
@@ -238,6 +270,18 @@ pub mod pallet {
         InvalidInfo,
         /// The parent is not registered.
         UnknownParent,
+        /// The base is not registered, is an adapter itself, is no ancestor, or computes otherwise.
+        InvalidBase,
+        /// Parent or base are not those of the checkpoint's lineage.
+        OtherLineage,
+        /// No run made a checkpoint of this root.
+        NotTrained,
+        /// It was described before: only the admin describes it anew.
+        DescribedBefore,
+        /// Only whoever registered it, or the admin, describes it.
+        NotTheRegistrar,
+        /// A run made it: nobody proposes it before it was described, and its registrar does not take it away.
+        Trained,
         /// No checkpoint of this root is registered.
         UnknownCheckpoint,
         /// The checkpoint is not proposed any more.
@@ -332,6 +376,11 @@ pub mod pallet {
                 checkpoint.proposer.as_ref() == Some(&proposer),
                 Error::<T>::NotTheProposer
             );
+            // Whoever proposed a root before a run made it has a deposit to take back.
+            ensure!(
+                checkpoint.deposit > 0 || !Lineages::<T>::contains_key(root),
+                Error::<T>::Trained
+            );
             Self::do_remove_proposal(root, checkpoint)?;
             Self::deposit_event(Event::Withdrawn { root });
             Ok(())
@@ -395,6 +444,22 @@ pub mod pallet {
             Self::deposit_event(Event::ParamsSet { params });
             Ok(())
         }
+
+        /// Describes a checkpoint that a run made and that is not registered: by whoever registered its lineage, once,
+        /// or by the admin. It is calibrated then. No deposit.
+        #[pallet::call_index(9)]
+        #[pallet::weight(T::WeightInfo::describe_trained())]
+        pub fn describe_trained(
+            origin: OriginFor<T>,
+            root: CheckpointRoot,
+            info: CheckpointInfo,
+        ) -> DispatchResult {
+            let by = match T::AdminOrigin::try_origin(origin) {
+                Ok(_) => None,
+                Err(origin) => Some(ensure_signed(origin)?),
+            };
+            Self::do_describe_trained(root, by, info)
+        }
     }
 
     #[pallet::view_functions]
@@ -419,6 +484,11 @@ pub mod pallet {
                 Status::Accepted { unit_price } => Some(unit_price),
                 _ => None,
             }
+        }
+
+        /// A checkpoint and what it was made from, step by step, up to `limit` (and 64) of them.
+        pub fn lineage(root: CheckpointRoot, limit: u32) -> Vec<AncestorOf<T>> {
+            Self::ancestry(root, limit.min(64))
         }
 
         /// A calibration that has not ended.

@@ -5,7 +5,10 @@ use crate::{Calibration, CheckpointInfo, Params};
 use chasqui_primitives::{
     audit::{AuditLimits, AuditThresholds},
     draw::{cumulative_index, pick_distinct},
-    traits::{AuditRecord, Electorate, Offence, Operators, Randomness, SeedExpired},
+    traits::{
+        AuditRecord, Electorate, Offence, Operators, Randomness, SeedExpired, TrainedCheckpoint,
+        TrainedCheckpoints,
+    },
     Balance, CheckpointRoot, EpochIndex, NumericProfile, RelayBlockNumber, Role,
 };
 use frame_support::{derive_impl, traits::Hooks};
@@ -61,6 +64,8 @@ pub const DEPOSIT: Balance = 300;
 pub const FUNDS: Balance = 1_000;
 /// Who proposes.
 pub const PROPOSER: AccountId = 50;
+/// Who registers what runs made. It is validator 6.
+pub const REGISTRAR: AccountId = 6;
 /// The checkpoint that is proposed.
 pub const ROOT: CheckpointRoot = H256([9; 32]);
 /// Distance from an operator's account to its hot key.
@@ -250,6 +255,7 @@ pub fn info() -> CheckpointInfo {
     CheckpointInfo {
         name: b"quipu-1m".to_vec().try_into().expect("it fits"),
         parent: None,
+        base: None,
         profile: NumericProfile::F32,
         vocabulary: 512,
         context_tokens: 256,
@@ -348,6 +354,24 @@ pub fn run_for(blocks: u32) {
 
 pub fn propose() -> DispatchResult {
     Checkpoints::propose(RuntimeOrigin::signed(PROPOSER), ROOT, info())
+}
+
+/// What a run made of `parent`.
+pub fn trained(root: CheckpointRoot, parent: Option<CheckpointRoot>) -> TrainedCheckpoint<u64> {
+    TrainedCheckpoint {
+        root,
+        parent,
+        base: None,
+        run: 4,
+        round: 17,
+        dataset: H256::repeat_byte(0xDA),
+        by: REGISTRAR,
+    }
+}
+
+/// Has the pallet of runs register it.
+pub fn register(trained: TrainedCheckpoint<u64>) -> DispatchResult {
+    <Checkpoints as TrainedCheckpoints<u64>>::register_trained(trained)
 }
 
 pub fn calibration() -> Calibration<Test> {

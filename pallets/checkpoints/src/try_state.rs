@@ -8,8 +8,8 @@
 )]
 
 use crate::{
-    Agenda, CalibrationDuties, CalibrationPhase, Calibrations, Config, HoldReason, Pallet,
-    Parameters, Registry, Status,
+    Agenda, CalibrationDuties, CalibrationPhase, Calibrations, Config, HoldReason, Lineages,
+    Pallet, Parameters, Registry, Status,
 };
 use alloc::collections::{BTreeMap, BTreeSet};
 use frame_support::{ensure, traits::fungible::hold::Inspect as HoldInspect};
@@ -24,7 +24,32 @@ impl<T: Config> Pallet<T> {
             "parameters out of range"
         );
         Self::check_registry()?;
+        Self::check_lineages()?;
         Self::check_calibrations()
+    }
+
+    fn check_lineages() -> Result<(), TryRuntimeError> {
+        for (root, lineage) in Lineages::<T>::iter() {
+            ensure!(
+                lineage.parent != Some(root),
+                "a checkpoint made from itself"
+            );
+            ensure!(
+                lineage.base.is_none() || lineage.parent.is_some(),
+                "an adapter of nothing"
+            );
+            let registered = Registry::<T>::get(root);
+            let by_registrar = registered.is_some_and(|checkpoint| {
+                checkpoint.status.is_proposed()
+                    && checkpoint.deposit == 0
+                    && checkpoint.proposer == Some(lineage.by)
+            });
+            ensure!(
+                lineage.described || !by_registrar,
+                "a trained checkpoint that nobody described"
+            );
+        }
+        Ok(())
     }
 
     fn check_registry() -> Result<(), TryRuntimeError> {

@@ -10,7 +10,7 @@
 use crate::Config;
 use chasqui_primitives::{
     audit::{AuditLimits, AuditThresholds},
-    Balance, CheckpointRoot, NumericProfile, RelayBlockNumber,
+    Balance, CheckpointRoot, NumericProfile, RelayBlockNumber, RunId,
 };
 use frame_support::{
     traits::ConstU32, BoundedVec, CloneNoBound, DebugNoBound, EqNoBound, PartialEqNoBound,
@@ -18,6 +18,7 @@ use frame_support::{
 use frame_system::pallet_prelude::BlockNumberFor;
 use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
+use sp_core::H256;
 
 /// Most bytes of a checkpoint's name.
 pub const MAX_NAME_BYTES: u32 = 64;
@@ -46,6 +47,10 @@ pub struct CheckpointInfo {
     pub name: BoundedVec<u8, ConstU32<MAX_NAME_BYTES>>,
     /// The registered checkpoint that it was trained from.
     pub parent: Option<CheckpointRoot>,
+    /// For an adapter, the registered checkpoint whose files it needs beside its own and does not hold: its parent, or
+    /// what its parent is an adapter of.
+    #[serde(default)]
+    pub base: Option<CheckpointRoot>,
     pub profile: NumericProfile,
     /// Token ids are below this.
     pub vocabulary: u32,
@@ -59,7 +64,7 @@ pub struct CheckpointInfo {
     pub units_per_prompt_token: u32,
     /// Units of compute for a token of the output.
     pub units_per_output_token: u32,
-    /// Bytes of all of its files.
+    /// Bytes of all of its files; of a checkpoint that is described as its parent is, those of the parent's.
     pub size_bytes: u64,
     /// SPDX identifier.
     pub licence: BoundedVec<u8, ConstU32<MAX_LICENCE_BYTES>>,
@@ -76,6 +81,7 @@ impl CheckpointInfo {
             && self.units_per_output_token > 0
             && self.size_bytes > 0
             && self.end_tokens.iter().all(|id| *id < self.vocabulary)
+            && (self.base.is_none() || self.parent.is_some())
     }
 }
 
@@ -122,6 +128,39 @@ pub struct Checkpoint<AccountId, BlockNumber> {
     pub thresholds: Option<AuditThresholds>,
     /// When it was proposed.
     pub proposed_at: BlockNumber,
+}
+
+/// Where a trained checkpoint comes from. It stays when the checkpoint itself leaves the registry.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Lineage<AccountId, BlockNumber> {
+    /// What the run began from; `None`: from fresh weights.
+    pub parent: Option<CheckpointRoot>,
+    /// For an adapter, what it is an adapter of.
+    pub base: Option<CheckpointRoot>,
+    pub run: RunId,
+    /// The last round that is in it.
+    pub round: u32,
+    /// The blob root of the dataset that it was trained on.
+    pub dataset: H256,
+    /// Who registered it.
+    pub by: AccountId,
+    pub registered_at: BlockNumber,
+    /// Whether it has been described once: from then on only the admin describes it.
+    pub described: bool,
+}
+
+/// One step of a checkpoint's ancestry, as the view function tells it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct Ancestor<AccountId, BlockNumber> {
+    pub root: CheckpointRoot,
+    /// What it was made from: as its lineage says, else as its proposer does.
+    pub parent: Option<CheckpointRoot>,
+    /// UTF-8; empty where it is not registered.
+    pub name: BoundedVec<u8, ConstU32<MAX_NAME_BYTES>>,
+    /// `None`: not registered (any more).
+    pub status: Option<Status>,
+    /// `None`: no run of this network made it.
+    pub lineage: Option<Lineage<AccountId, BlockNumber>>,
 }
 
 /// A validator's part in a calibration.

@@ -220,6 +220,7 @@ pub fn info() -> pallet_checkpoints::CheckpointInfo {
     pallet_checkpoints::CheckpointInfo {
         name: b"tiny".to_vec().try_into().unwrap(),
         parent: None,
+        base: None,
         profile: NumericProfile::F32,
         vocabulary: 100,
         context_tokens: 128,

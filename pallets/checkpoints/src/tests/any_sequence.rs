@@ -2,6 +2,7 @@
 //! the pallet's own checks hold; a calibration always ends or rests.
 
 use crate::{mock::*, *};
+use chasqui_primitives::traits::TrainedCheckpoint;
 use proptest::prelude::*;
 use sp_core::H256;
 
@@ -16,6 +17,8 @@ enum Step {
     Accept { root: u8, price: u128 },
     SetPrice { root: u8, price: u128 },
     Retire { root: u8 },
+    Train { root: u8, parent: u8, adapter: bool },
+    Describe { who: Option<u64>, root: u8 },
     Serve { who: u64, serves: bool },
     Seeds { come: bool },
     Blocks(u32),
@@ -35,7 +38,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => root.clone().prop_map(|root| Step::Reject { root }),
         3 => (root.clone(), 0..3u128).prop_map(|(root, price)| Step::Accept { root, price }),
         1 => (root.clone(), 0..3u128).prop_map(|(root, price)| Step::SetPrice { root, price }),
-        1 => root.prop_map(|root| Step::Retire { root }),
+        1 => root.clone().prop_map(|root| Step::Retire { root }),
+        2 => (root.clone(), 0..4u8, any::<bool>())
+            .prop_map(|(root, parent, adapter)| Step::Train { root, parent, adapter }),
+        2 => (prop::option::of(prop_oneof![Just(REGISTRAR), Just(1)]), root)
+            .prop_map(|(who, root)| Step::Describe { who, root }),
         1 => (who, any::<bool>()).prop_map(|(who, serves)| Step::Serve { who, serves }),
         1 => any::<bool>().prop_map(|come| Step::Seeds { come }),
         6 => (1..15u32).prop_map(Step::Blocks),
@@ -72,6 +79,27 @@ fn take(step: Step) {
             Checkpoints::set_price(RuntimeOrigin::root(), root_of(root), price)
         }
         Step::Retire { root } => Checkpoints::retire(RuntimeOrigin::root(), root_of(root)),
+        Step::Train {
+            root,
+            parent,
+            adapter,
+        } => {
+            let parent = (parent > 0).then(|| root_of(parent));
+            register(TrainedCheckpoint {
+                base: parent.filter(|_| adapter),
+                ..trained(root_of(root), parent)
+            })
+        }
+        Step::Describe { who, root } => {
+            let origin = who.map_or(RuntimeOrigin::root(), signed);
+            let lineage = Lineages::<Test>::get(root_of(root));
+            let info = CheckpointInfo {
+                parent: lineage.as_ref().and_then(|lineage| lineage.parent),
+                base: lineage.as_ref().and_then(|lineage| lineage.base),
+                ..info()
+            };
+            Checkpoints::describe_trained(origin, root_of(root), info)
+        }
         Step::Serve { who, serves } => {
             if who <= 6 {
                 World::change(who, |operator| operator.serves = serves);
