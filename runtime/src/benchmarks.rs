@@ -31,6 +31,7 @@ frame_benchmarking::define_benchmarks!(
     [pallet_audits, Audits]
     [pallet_balances, Balances]
     [pallet_checkpoints, Checkpoints]
+    [pallet_datasets, Datasets]
     [pallet_jobs, Jobs]
     [pallet_message_queue, MessageQueue]
     [pallet_multisig, Multisig]
@@ -40,6 +41,7 @@ frame_benchmarking::define_benchmarks!(
     [pallet_sessions, Sessions]
     [pallet_sudo, Sudo]
     [pallet_timestamp, Timestamp]
+    [pallet_training_fund, TrainingFund]
     [pallet_transaction_payment, TransactionPayment]
     [pallet_utility, Utility]
 );
@@ -274,6 +276,15 @@ impl pallet_sessions::BenchmarkHelper<AccountId> for Helper {
     }
 
     fn next_epoch() {
+        Self::freeze_weights();
+    }
+}
+
+impl pallet_datasets::BenchmarkHelper for Helper {
+    fn validators() {
+        for index in 0..VALIDATORS {
+            Self::numbered_validator(index);
+        }
         Self::freeze_weights();
     }
 }

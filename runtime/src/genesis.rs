@@ -8,8 +8,8 @@ use crate::{
     config::{RESERVE, STAKING_POT, TRAINING_FUND},
     constants::{consensus::DEV_PARA_ID, money::*},
     AccountId, AuditsConfig, Balance, BalancesConfig, CheckpointsConfig, CollatorSelectionConfig,
-    JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig, RandomnessConfig,
-    RuntimeGenesisConfig, SessionConfig, SessionKeys, SessionsConfig, SudoConfig,
+    DatasetsConfig, JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig,
+    RandomnessConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, SessionsConfig, SudoConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -112,6 +112,18 @@ fn without_relay_chain() -> Value {
                 // Answers of the small models cost little: every takings are audited.
                 min_settlement: 1_000,
                 audit_from: 1_000,
+                ..Default::default()
+            },
+        },
+        datasets: DatasetsConfig {
+            params: pallet_datasets::Params {
+                deposit: DOT,
+                deposit_per_gib: DOT / 10,
+                fee: DOT / 100,
+                pause_blocks: 20,
+                // Runs of the small models are short and cheap.
+                units_per_point: 1_000,
+                planck_per_point: DOT / 100,
                 ..Default::default()
             },
         },

@@ -172,6 +172,10 @@ mod runtime {
     pub type Rewards = pallet_rewards;
     #[runtime::pallet_index(55)]
     pub type Sessions = pallet_sessions;
+    #[runtime::pallet_index(57)]
+    pub type TrainingFund = pallet_training_fund;
+    #[runtime::pallet_index(58)]
+    pub type Datasets = pallet_datasets;
 }
 
 cumulus_pallet_parachain_system::register_validate_block! {

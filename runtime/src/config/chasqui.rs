@@ -3,8 +3,8 @@
 use super::system::RuntimeBlockWeights;
 use crate::{
     constants::{money::DOT, time::DAYS},
-    Audits, Balance, Balances, Checkpoints, Jobs, Operators, Randomness, Rewards, Runtime,
-    RuntimeHoldReason, Sessions,
+    Audits, Balance, Balances, Checkpoints, Datasets, Jobs, Operators, Randomness, Rewards,
+    Runtime, RuntimeHoldReason, Sessions,
 };
 use chasqui_primitives::{
     audit::{Decision, Subject},
@@ -28,6 +28,7 @@ pub const RESERVE: PalletId = PalletId(*b"ch/resrv");
 parameter_types! {
     pub const RewardsPot: PalletId = REWARDS_POT;
     pub const SessionsPot: PalletId = SESSIONS_POT;
+    pub const TrainingFundId: PalletId = TRAINING_FUND;
     pub TrainingFundAccount: AccountId = TRAINING_FUND.into_account_truncating();
     pub ReserveAccount: AccountId = RESERVE.into_account_truncating();
     /// Five years: until then nobody changes the training fund's share.
@@ -107,6 +108,30 @@ impl pallet_sessions::Config for Runtime {
     type BenchmarkHelper = crate::benchmarks::Helper;
 }
 
+impl pallet_training_fund::Config for Runtime {
+    type NativeBalance = Balances;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type PalletId = TrainingFundId;
+    type MaxDeadlines = ConstU32<64>;
+    type WeightInfo = pallet_training_fund::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_datasets::Config for Runtime {
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type NativeBalance = Balances;
+    type Operators = Operators;
+    type Ledger = Rewards;
+    type Cases = Audits;
+    type Randomness = Randomness;
+    type Reserve = ReserveAccount;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type MaxUndecided = ConstU32<128>;
+    type MaxOpenings = ConstU32<2>;
+    type WeightInfo = pallet_datasets::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = crate::benchmarks::Helper;
+}
+
 /// Who is told how a case ended: whoever its subject belongs to.
 pub struct Judged;
 
@@ -117,12 +142,14 @@ impl CaseSubjects<AccountId> for Judged {
             Subject::SessionTakings(_) | Subject::SessionReceipt(_) => {
                 Sessions::on_closed(subject, case, decision, majority)
             }
-            Subject::Dataset(_) => {}
+            Subject::Dataset(_) => Datasets::on_closed(subject, case, decision, majority),
         }
     }
 
     fn close_weight(decision: &Decision, majority: u32) -> Weight {
-        Jobs::close_weight(decision, majority).max(Sessions::close_weight(decision, majority))
+        Jobs::close_weight(decision, majority)
+            .max(Sessions::close_weight(decision, majority))
+            .max(Datasets::close_weight(decision, majority))
     }
 
     fn opening_matches(subject: &Subject, opening: &[u8]) -> bool {
@@ -131,7 +158,7 @@ impl CaseSubjects<AccountId> for Judged {
             Subject::SessionTakings(_) | Subject::SessionReceipt(_) => {
                 Sessions::opening_matches(subject, opening)
             }
-            Subject::Dataset(_) => false,
+            Subject::Dataset(_) => Datasets::opening_matches(subject, opening),
         }
     }
 

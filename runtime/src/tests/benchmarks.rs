@@ -79,6 +79,16 @@ fn sessions_benchmarks_run() {
 }
 
 #[test]
+fn training_fund_benchmarks_run() {
+    run_all("pallet_training_fund");
+}
+
+#[test]
+fn datasets_benchmarks_run() {
+    run_all("pallet_datasets");
+}
+
+#[test]
 fn rewards_benchmarks_run() {
     run_all("pallet_rewards");
 }

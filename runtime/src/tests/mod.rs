@@ -4,8 +4,10 @@
 mod bench_state;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
+mod datasets;
 mod false_outputs;
 mod fees;
+mod fund;
 mod job_life;
 mod leaving;
 mod money;

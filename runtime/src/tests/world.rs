@@ -5,9 +5,9 @@
 
 use super::genesis_of;
 use crate::{
-    genesis, randomness, AccountId, Audits, Balance, Balances, Checkpoints, Jobs, Operators,
-    Randomness, Rewards, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason, RuntimeOrigin,
-    Sessions, System,
+    genesis, randomness, AccountId, Audits, Balance, Balances, Checkpoints, Datasets, Jobs,
+    Operators, Randomness, Rewards, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason,
+    RuntimeOrigin, Sessions, System, TrainingFund,
 };
 use chasqui_primitives::{
     audit::{
@@ -115,6 +115,8 @@ pub fn next_block() {
     Audits::on_initialize(now);
     Rewards::on_initialize(now);
     Sessions::on_initialize(now);
+    TrainingFund::on_initialize(now);
+    Datasets::on_initialize(now);
     // The inherent.
     LastRelayChainBlockNumber::<Runtime>::put(relay);
     let seed = sp_io::storage::get(SEED_KEY).unwrap();
@@ -464,6 +466,8 @@ pub fn check_state() {
         Audits::do_try_state().unwrap();
         Rewards::do_try_state().unwrap();
         Sessions::do_try_state().unwrap();
+        TrainingFund::do_try_state().unwrap();
+        Datasets::do_try_state().unwrap();
         <Balances as Hooks<_>>::try_state(System::block_number()).unwrap();
     }
     // Money on accounts is all the money there is.
