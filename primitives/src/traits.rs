@@ -241,6 +241,10 @@ pub trait Cases<AccountId> {
     fn open(request: CaseRequest<AccountId>) -> Result<Opened, DispatchError>;
     /// The most that [`Opened::passed_over`] can be.
     fn most_passed_over() -> Weight;
+    /// Whether the operator has to open what this case is about now.
+    fn opening_demanded(_case: CaseId) -> bool {
+        false
+    }
 }
 
 /// A case that was opened.

@@ -278,6 +278,15 @@ impl pallet_sessions::BenchmarkHelper<AccountId> for Helper {
     fn next_epoch() {
         Self::freeze_weights();
     }
+
+    fn demand_opening(case: chasqui_primitives::CaseId) {
+        pallet_audits::Cases::<Runtime>::mutate(case, |case| {
+            if let Some(case) = case {
+                let until = System::block_number();
+                case.phase = pallet_audits::Phase::Opening { until };
+            }
+        });
+    }
 }
 
 impl pallet_datasets::BenchmarkHelper for Helper {

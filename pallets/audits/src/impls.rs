@@ -7,10 +7,11 @@
     clippy::expect_used
 )]
 
-use crate::{Config, Pallet, Parameters};
+use crate::{Config, Pallet, Parameters, Phase};
 use chasqui_primitives::{
     draw::MAX_CANDIDATES,
     traits::{CaseRequest, Cases, Opened},
+    CaseId,
 };
 use frame_support::weights::Weight;
 use sp_core::Get;
@@ -27,6 +28,10 @@ impl<T: Config> Cases<T::AccountId> for Pallet<T> {
 
     fn most_passed_over() -> Weight {
         Self::passed_over(MAX_CANDIDATES)
+    }
+
+    fn opening_demanded(case: CaseId) -> bool {
+        crate::Cases::<T>::get(case).is_some_and(|case| matches!(case.phase, Phase::Opening { .. }))
     }
 }
 

@@ -547,7 +547,8 @@ mod benchmarks {
     #[benchmark]
     fn show(p: Linear<1, MAX_PROMPT_TOKENS>, t: Linear<0, MAX_OUTPUT_TOKENS>) {
         let by = actors::<T>(1);
-        let (id, _) = by.takings_in_audit();
+        let (id, case) = by.takings_in_audit();
+        T::BenchmarkHelper::demand_opening(case);
         let genesis = Pallet::<T>::genesis_hash();
         let prompt = vec![7; p as usize];
         let leaf = TraceLeaf {

@@ -78,6 +78,8 @@ mod errors {
         NothingPaid,
         /// No case over these takings is open.
         NotInAudit,
+        /// Nobody has said that these answers are withheld.
+        OpeningNotDemanded,
         /// The takings are not the signer's.
         NotTakingsOperator,
         /// What is shown is not what was settled.

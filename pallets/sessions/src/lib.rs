@@ -584,16 +584,17 @@ pub mod pallet {
         }
 
         /// Shows answers under the drawn plancks of takings in audit, with everything that it takes to
-        /// judge them. For the operator. It costs as any call of that length.
+        /// judge them. For the operator, while the case demands its opening. Free when it succeeds.
         #[pallet::call_index(14)]
         #[pallet::weight((Pallet::<T>::show_weight(answers), DispatchClass::Operational))]
         pub fn show(
             origin: OriginFor<T>,
             takings: TakingsId,
             answers: BoundedVec<ShownAnswer, ConstU32<MOST_PLANCKS>>,
-        ) -> DispatchResult {
+        ) -> DispatchResultWithPostInfo {
             let signer = ensure_signed(origin)?;
-            Self::do_show(signer, takings, answers)
+            Self::do_show(signer, takings, answers)?;
+            Ok(Pays::No.into())
         }
     }
 

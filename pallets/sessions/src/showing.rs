@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use chasqui_primitives::{
     session::sample::{covered, ShownAnswer, MOST_PLANCKS},
     trace::TRACE_LEAF_BYTES,
-    traits::Operators,
+    traits::{Cases, Operators},
     Balance,
 };
 use core::ops::Range;
@@ -38,6 +38,12 @@ impl<T: Config> Pallet<T> {
     ) -> DispatchResult {
         let takings = AllTakings::<T>::get(id).ok_or(Error::<T>::NotInAudit)?;
         let plancks = Self::drawn_plancks(id).ok_or(Error::<T>::NotInAudit)?;
+        // Free only for who has to: else blocks could be filled for nothing.
+        let demanded = match takings.stage {
+            TakingsStage::InAudit { case, .. } => T::Cases::opening_demanded(case),
+            _ => false,
+        };
+        ensure!(demanded, Error::<T>::OpeningNotDemanded);
         ensure!(
             T::Operators::by_signer(&signer).as_ref() == Some(&takings.operator),
             Error::<T>::NotTakingsOperator

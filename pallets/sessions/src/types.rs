@@ -445,4 +445,6 @@ pub trait BenchmarkHelper<AccountId> {
     fn burden(operator: &AccountId);
     /// Begins another epoch.
     fn next_epoch();
+    /// Has the opening of a case demanded.
+    fn demand_opening(case: CaseId);
 }

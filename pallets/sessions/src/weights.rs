@@ -158,7 +158,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
             .saturating_add(T::DbWeight::get().writes(10))
     }
     fn check_opening() -> Weight {
-        Weight::from_parts(250_000_000, 6200).saturating_add(T::DbWeight::get().reads(2))
+        Weight::from_parts(270_000_000, 12400).saturating_add(T::DbWeight::get().reads(3))
     }
     /// `p` from 1 to 131072, `t` from 0 to 2048.
     fn show(p: u32, t: u32) -> Weight {
@@ -307,7 +307,7 @@ impl WeightInfo for () {
             .saturating_add(ParityDbWeight::get().writes(10))
     }
     fn check_opening() -> Weight {
-        Weight::from_parts(250_000_000, 6200).saturating_add(ParityDbWeight::get().reads(2))
+        Weight::from_parts(270_000_000, 12400).saturating_add(ParityDbWeight::get().reads(3))
     }
     /// `p` from 1 to 131072, `t` from 0 to 2048.
     fn show(p: u32, t: u32) -> Weight {

@@ -45,6 +45,20 @@ fn a_claim_gives_the_executor_a_window_to_open() {
 }
 
 #[test]
+fn others_are_told_while_an_opening_is_demanded() {
+    build_and_execute(|| {
+        use chasqui_primitives::traits::Cases as _;
+        // GIVEN a case of which nobody has said anything
+        let (id, _) = open();
+        assert!(!Audits::opening_demanded(id));
+        // WHEN an opening is demanded THEN that is told, until it is posted
+        let (id, _) = claimed();
+        assert!(Audits::opening_demanded(id));
+        assert!(!Audits::opening_demanded(id + 1));
+    });
+}
+
+#[test]
 fn a_posted_opening_is_paid_by_the_claimant_and_judged_anew() {
     build_and_execute(|| {
         // GIVEN a case with a demanded opening

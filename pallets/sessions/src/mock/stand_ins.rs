@@ -69,6 +69,9 @@ pub type Locks = StorageMap<Fakes, Blake2_128Concat, (AccountId, EpochIndex), u3
 /// No case can be opened.
 #[storage_alias]
 pub type NoElectorate = StorageValue<Fakes, bool, ValueQuery>;
+/// No opening is demanded of anybody.
+#[storage_alias]
+pub type NotDemanded = StorageValue<Fakes, bool, ValueQuery>;
 /// Changes every seed that does not exist yet.
 #[storage_alias]
 pub type Entropy = StorageValue<Fakes, u64, ValueQuery>;
@@ -278,6 +281,9 @@ impl Cases<AccountId> for FakeCases {
     }
     fn most_passed_over() -> Weight {
         PassedOver::get()
+    }
+    fn opening_demanded(case: CaseId) -> bool {
+        OpenCases::contains_key(case) && !NotDemanded::get()
     }
 }
 

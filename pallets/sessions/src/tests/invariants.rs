@@ -595,7 +595,7 @@ fn every_sequence_keeps_the_invariants() {
     // The same sequences every time, so that what they reach can be demanded.
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let config = ProptestConfig {
-        cases: 56,
+        cases: 72,
         failure_persistence: None,
         ..Default::default()
     };

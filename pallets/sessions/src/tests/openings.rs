@@ -93,6 +93,9 @@ fn an_answer_without_its_prompt_or_trace_shows_nothing() {
         refused(vec![run.shown(0, 0); 2], &who, Error::AlreadyShown);
         refused(vec![run.shown(0, 0)], &alice(), Error::NotTakingsOperator);
         refused(vec![], &who, Error::NoEntries);
+        // AND what nobody has asked for is not shown for free
+        NotDemanded::put(true);
+        refused(vec![run.shown(0, 0)], &who, Error::OpeningNotDemanded);
         assert!(Shown::<Test>::get(of).is_empty());
         assert!(!opens(Subject::SessionTakings(of), &[]));
     });

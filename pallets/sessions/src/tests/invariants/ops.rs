@@ -63,7 +63,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         2 => (s(), c()).prop_map(|(s, c)| Op::Equivocation(s, c)),
         1 => (s(), c()).prop_map(|(s, c)| Op::Fraud(s, c)),
         2 => (s(), c(), 0..3usize).prop_map(|(s, c, b)| Op::Report(s, c, b)),
-        5 => (0..4usize, 0..4u8).prop_map(|(n, d)| Op::Verdict(n, d)),
+        8 => (0..4usize, 0..4u8).prop_map(|(n, d)| Op::Verdict(n, d)),
         1 => (s(), any::<bool>()).prop_map(|(s, b)| Op::Close(s, b)),
         1 => s().prop_map(Op::Expire),
         1 => prop_oneof![1 => Just(true), 3 => Just(false)].prop_map(Op::Electorate),
