@@ -55,6 +55,9 @@ pub struct Config {
     /// Memory for the key-value caches of one model's running jobs, MiB.
     #[serde(default = "default_cache_mib")]
     pub cache_mib: usize,
+    /// Memory of one model for the key-value caches that are kept between the turns of sessions, MiB; 0 keeps none.
+    #[serde(default = "default_kept_mib")]
+    pub kept_mib: usize,
     /// Where to listen for the clients of sessions, for example `0.0.0.0:9617`: what the registered endpoint leads to.
     /// No sessions are served when absent.
     #[serde(default)]
@@ -118,6 +121,10 @@ fn default_cache_mib() -> usize {
     Limits::default().cache_bytes >> 20
 }
 
+fn default_kept_mib() -> usize {
+    Limits::default().kept_bytes >> 20
+}
+
 fn default_settle_dot() -> String {
     "1".into()
 }
@@ -143,6 +150,7 @@ impl Config {
             running: self.batch,
             queued: self.queue,
             cache_bytes: self.cache_mib.saturating_mul(1 << 20),
+            kept_bytes: self.kept_mib.saturating_mul(1 << 20),
             ..Limits::default()
         }
     }
@@ -201,5 +209,25 @@ impl Config {
                     .map_err(|_| anyhow::anyhow!("`genesis` is no 0x… hash of 32 bytes: {text}"))
             })
             .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(lines: &str) -> Limits {
+        let text = format!("key = \"//Alice\"\n{lines}");
+        let config: Config = toml::from_str(&text).expect("a good file");
+        config.check().expect("good values");
+        config.batch_limits()
+    }
+
+    #[test]
+    fn what_is_kept_between_turns_is_bounded_by_the_file() {
+        // GIVEN a file that says nothing, one that says how much, and one that wants nothing kept
+        assert_eq!(limits("").kept_bytes, Limits::default().kept_bytes);
+        assert_eq!(limits("kept_mib = 3").kept_bytes, 3 << 20);
+        assert_eq!(limits("kept_mib = 0").kept_bytes, 0);
     }
 }

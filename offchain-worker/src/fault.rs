@@ -14,6 +14,8 @@ pub enum Fault {
     Truncate,
     /// Commits to a true output and serves no trace.
     Withhold,
+    /// Opens nothing to auditors who ask for session answers, and shows on chain what is demanded there.
+    RefuseAuditors,
     /// Ends the process after computing and before committing, once.
     CrashBeforeCommit,
     /// Ends the process after committing a verdict and before revealing it, once.
@@ -34,6 +36,7 @@ impl FromStr for Fault {
                 "edit-token" => Ok(Fault::EditToken),
                 "truncate" => Ok(Fault::Truncate),
                 "withhold" => Ok(Fault::Withhold),
+                "refuse-auditors" => Ok(Fault::RefuseAuditors),
                 "crash-before-commit" => Ok(Fault::CrashBeforeCommit),
                 "crash-before-reveal" => Ok(Fault::CrashBeforeReveal),
                 "false-alarm" => Ok(Fault::FalseAlarm),
@@ -48,7 +51,7 @@ impl Fault {
     fn expected(text: &str) -> String {
         format!(
             "'{text}' is no fault: expected other-model:DIR, edit-token, truncate, withhold, \
-             crash-before-commit, crash-before-reveal or false-alarm"
+             refuse-auditors, crash-before-commit, crash-before-reveal or false-alarm"
         )
     }
 }

@@ -140,6 +140,8 @@ pub async fn audit_totals(head: &Head) -> Result<Value> {
         "caught": totals.caught,
         "undecided": totals.undecided,
         "stageTwo": totals.stage_two,
+        "openingsDemanded": totals.openings_demanded,
+        "openingsPosted": totals.openings_posted,
         "overturned": totals.overturned,
         "abstained": totals.abstained,
     }))
@@ -253,6 +255,7 @@ pub async fn propose(chain: &Chain, signer: &Signer, proposal: &Proposal) -> Res
     let info = api::runtime_types::pallet_checkpoints::types::CheckpointInfo {
         name: bounded("the name", proposal.name.as_bytes(), 64)?,
         parent: None,
+        base: None,
         profile: Static(proposal.profile),
         vocabulary: proposal.vocabulary,
         context_tokens: proposal.context_tokens,

@@ -61,6 +61,10 @@
         with = "::subxt::utils::Static<::chasqui_primitives::session::rules::Deposit>"
     ),
     substitute_type(
+        path = "chasqui_primitives::session::sample::ShownAnswer",
+        with = "::subxt::utils::Static<::chasqui_primitives::session::sample::ShownAnswer>"
+    ),
+    substitute_type(
         path = "chasqui_primitives::session::tree::Claim",
         with = "::subxt::utils::Static<::chasqui_primitives::session::tree::Claim>"
     )

@@ -20,6 +20,8 @@ pub const VERSION: u8 = 1;
 pub const REQUEST_PATH: &str = "/chasqui/session/1/request";
 /// Where a client asks what the executor holds for its channel.
 pub const RESUME_PATH: &str = "/chasqui/session/1/resume";
+/// Where a client has a request voided that has lapsed.
+pub const VOID_PATH: &str = "/chasqui/session/1/void";
 /// Media type of both bodies.
 pub const MEDIA_TYPE: &str = "application/x-chasqui-session";
 /// Domain tag of a signed [`Resume`].
@@ -134,6 +136,24 @@ impl Resume {
     pub fn verify(&self, genesis: &H256, key: &AccountId) -> bool {
         self.signature
             .verify(self.signing_hash(genesis).as_bytes(), key)
+    }
+}
+
+/// What is posted to [`VOID_PATH`]: sign that this request is never answered. Its block must have passed; the prompt is
+/// not needed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct VoidAsk {
+    /// The request with the client's signature.
+    pub signed: SignedRequest,
+}
+
+impl VoidAsk {
+    /// Reads the body of such a question.
+    ///
+    /// # Errors
+    /// Not one frame with a [`VoidAsk`].
+    pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
+        single(bytes, MAX_ASK_BYTES, "void")
     }
 }
 

@@ -12,7 +12,11 @@ use crate::{
     prompt,
     receipt::finish_name,
     sampling::{SamplingDefaults, SamplingOptions},
-    sessions::client::{self, Asker},
+    sessions::{
+        accuse,
+        client::{self, Asker},
+        ours,
+    },
 };
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{api, AccountId32, H256};
@@ -53,6 +57,10 @@ pub enum SessionCommand {
         #[command(flatten)]
         json: JsonOption,
     },
+    /// Report an answer as false, with its receipt from this client's journal: a case of its own.
+    Report(ReportCommand),
+    /// Prove that an operator signed two receipts for one request, with both from this client's journal.
+    ProveFraud(ProveFraudCommand),
     /// Put more into a session.
     TopUp(TopUpCommand),
     /// Have another committee drawn, once another epoch runs.
@@ -100,6 +108,50 @@ pub struct AskCommand {
     #[arg(long, value_name = "DIR", default_value_os_t = default_blob_dir())]
     pub blob_dir: PathBuf,
     /// Folder of this client's journals: what it signed and waits for. Never use one key with two of them.
+    #[arg(long, value_name = "DIR", default_value_os_t = data_dir("sessions"))]
+    pub journal_dir: PathBuf,
+    #[command(flatten)]
+    pub node: NodeOptions,
+    #[command(flatten)]
+    pub json: JsonOption,
+}
+
+/// Report an answer. A deposit is on hold until the case ends; if the answer is found valid, it is lost to those who
+/// looked. An answer can be reported until the takings that it was settled in are decided.
+#[derive(Debug, clap::Args)]
+pub struct ReportCommand {
+    /// The session.
+    #[arg(value_name = "SESSION", value_parser = parse_hash)]
+    pub session: H256,
+    #[command(flatten)]
+    pub key: KeyOptions,
+    /// Who gave the answer.
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_account)]
+    pub operator: AccountId32,
+    /// Its number, as `session ask --json` says in `sequence`.
+    #[arg(long, value_name = "N")]
+    pub sequence: u64,
+    /// Folder of this client's journals.
+    #[arg(long, value_name = "DIR", default_value_os_t = data_dir("sessions"))]
+    pub journal_dir: PathBuf,
+    #[command(flatten)]
+    pub node: NodeOptions,
+    #[command(flatten)]
+    pub json: JsonOption,
+}
+
+/// Prove fraud. Free when it succeeds; whoever proves it has a part of the slash.
+#[derive(Debug, clap::Args)]
+pub struct ProveFraudCommand {
+    /// The session.
+    #[arg(value_name = "SESSION", value_parser = parse_hash)]
+    pub session: H256,
+    #[command(flatten)]
+    pub key: KeyOptions,
+    /// Whose. Default: everybody in the session's committee.
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_account)]
+    pub operator: Option<AccountId32>,
+    /// Folder of this client's journals.
     #[arg(long, value_name = "DIR", default_value_os_t = data_dir("sessions"))]
     pub journal_dir: PathBuf,
     #[command(flatten)]
@@ -180,6 +232,8 @@ impl SessionCommand {
                 });
                 Ok(())
             }
+            Self::Report(command) => command.run().await,
+            Self::ProveFraud(command) => command.run().await,
             Self::TopUp(command) => command.run().await,
             Self::Renew(command) => {
                 let call = api::tx().sessions().renew(command.session);
@@ -317,6 +371,90 @@ impl AskCommand {
         if finished.cut_short {
             bail!("the operator ended the answer early; it costs what was delivered");
         }
+        Ok(())
+    }
+}
+
+impl ReportCommand {
+    async fn run(self) -> Result<()> {
+        let signer = self.key.signer()?;
+        let chain = self.node.connect().await?;
+        let evidence = {
+            let journal = client::journal(&chain, &signer, &self.journal_dir)?;
+            accuse::evidence(
+                &journal,
+                &self.session,
+                &ours(&self.operator),
+                self.sequence,
+            )?
+        };
+        let (node, (request, receipt)) = (&chain, &evidence);
+        let (report, deposit) = self
+            .key
+            .sign(node, |signer| async move {
+                accuse::report(node, &signer, request, receipt).await
+            })
+            .await?;
+        let value = json!({ "report": report, "deposit": deposit.to_string() });
+        self.json.print(&value, || {
+            println!(
+                "report {report}: auditors look at the answer; {} is on hold until they have decided",
+                format_dot(deposit)
+            )
+        });
+        Ok(())
+    }
+}
+
+impl ProveFraudCommand {
+    async fn run(self) -> Result<()> {
+        let signer = self.key.signer()?;
+        let chain = self.node.connect().await?;
+        let operators = match &self.operator {
+            Some(operator) => vec![ours(operator)],
+            None => {
+                let head = chain.head().await?;
+                let session = crate::sessions::view::session(&head, &self.session).await?;
+                let session = session.with_context(|| {
+                    format!("session {:?} is over, or was never opened", self.session)
+                })?;
+                session.committee.0.iter().map(ours).collect()
+            }
+        };
+        let proofs = {
+            let journal = client::journal(&chain, &signer, &self.journal_dir)?;
+            let mut proofs = Vec::new();
+            for operator in &operators {
+                let found = accuse::contradictions(&journal, &self.session, operator)?;
+                // One proves as much as many.
+                proofs.extend(found.into_iter().next());
+            }
+            proofs
+        };
+        if proofs.is_empty() {
+            bail!("the journal holds no two receipts for one request in this session; report a false answer instead");
+        }
+        let node = &chain;
+        let mut proven = Vec::new();
+        for (first, second) in &proofs {
+            let (slashed, forfeited) = self
+                .key
+                .sign(node, |signer| async move {
+                    accuse::prove_fraud(node, &signer, first, second).await
+                })
+                .await?;
+            proven.push(json!({
+                "operator": first.receipt.operator.to_string(),
+                "sequence": first.receipt.seq,
+                "slashed": slashed.to_string(),
+                "forfeited": forfeited.to_string(),
+            }));
+        }
+        self.json.print(&json!(proven), || {
+            for proof in &proven {
+                println!("{proof:#}");
+            }
+        });
         Ok(())
     }
 }

@@ -1,27 +1,28 @@
 //! Cases over session answers: showing what they are about, and judging it.
 
 use super::{
-    cases::{about, About},
+    cases::{about, shown_answers, About},
     ours, theirs, SessionKey,
 };
 use crate::{
     duties::{on_device, Worker},
+    fault::Fault,
     registry,
     view::{bounded, fetch},
 };
 use anyhow::{bail, Context, Result};
 use async_trait::async_trait;
 use chasqui_audit::{replay::replay_all, Commitment, Opening};
-use chasqui_chain::{api, Head, H256};
+use chasqui_chain::{api, Head, Static, H256};
 use chasqui_engine::Engine;
 use chasqui_primitives::{
     audit::{AuditThresholds, Evidence, HardReason, Subject, Verdict},
     session::{
-        sample::{self, OpenedLeaf, Place, MOST_PLANCKS},
+        sample::{covered, OpenedLeaf, Place, ShownAnswer, MOST_PLANCKS},
         tree, SignedRequest,
     },
     trace::{decode_trace, TraceLeaf},
-    Balance, CaseId, MAX_OPENING_BYTES,
+    CaseId, MAX_OPENING_BYTES,
 };
 use chasqui_session::{
     audit::{self, AuditAsk, Audits, OpenedAnswer},
@@ -29,11 +30,19 @@ use chasqui_session::{
     wire::{Refusal, RefusalCode},
     AccountId, ClientConfig, Endpoint,
 };
-use parity_scale_codec::{DecodeAll, Encode};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use parity_scale_codec::Encode;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// How far in the future an auditor's question is valid, in blocks.
 const ASK_BLOCKS: u32 = 20;
+
+/// Bytes of answers that one transaction shows, where an answer is not longer by itself: its fee comes back, and must be
+/// there in advance.
+const SHOW_BYTES: usize = 64 << 10;
 
 /// The answers that a case is about, out of the operator's journal.
 ///
@@ -149,6 +158,12 @@ impl Opener {
 #[async_trait]
 impl Audits for Opener {
     async fn open(&self, ask: AuditAsk) -> Result<Vec<OpenedAnswer>, Refusal> {
+        if matches!(
+            self.worker.fault,
+            Some(Fault::Withhold | Fault::RefuseAuditors)
+        ) {
+            return Err(Refusal::new(RefusalCode::Internal, "journal", "test fault"));
+        }
         let failed = |error: anyhow::Error| {
             tracing::error!(
                 case = ask.case,
@@ -167,7 +182,7 @@ impl Audits for Opener {
     }
 }
 
-/// What is posted on chain when an opening is demanded there.
+/// Posts on chain what an opening is demanded of there: of takings every answer that was drawn, of a report its trace.
 ///
 /// # Errors
 /// The journal does not hold it any more, or the chain refuses it.
@@ -181,27 +196,76 @@ pub async fn post_opening(
     let Some(about) = about(head, subject).await? else {
         return Ok(());
     };
-    let takings = matches!(about, About::Takings { .. });
     let opener = Opener {
         worker: worker.clone(),
         journal: journal.clone(),
     };
-    let opened = opener.answers(about).await?;
-    let bytes = match (takings, opened.first()) {
-        (false, Some(answer)) => answer.trace.clone(),
-        (false, None) => bail!("the reported answer is not in the journal"),
-        (true, _) => {
-            let leaves: Vec<OpenedLeaf> = opened.into_iter().map(|answer| answer.leaf).collect();
-            let leaves = leaves
-                .try_into()
-                .map_err(|_| anyhow::anyhow!("more than {MOST_PLANCKS} leaves"))?;
-            sample::Opening { leaves }.encode()
+    let opened = opener.answers(about.clone()).await?;
+    let bytes = match (subject, &about) {
+        (Subject::SessionTakings(takings), About::Takings { places, .. }) => {
+            show(worker, head, *takings, places, opened).await?;
+            Vec::new()
         }
+        _ => match opened.into_iter().next() {
+            Some(answer) => answer.trace,
+            None => bail!("the reported answer is not in the journal"),
+        },
     };
     let opening = bounded("the opening", &bytes, MAX_OPENING_BYTES as usize)?;
     let call = api::tx().audits().post_opening(id, opening);
     worker.submit(&call).await.context("opening")?;
     tracing::info!(case = id, "session answers opened on chain");
+    Ok(())
+}
+
+/// Shows answers of takings on chain, but for those that stand there already.
+async fn show(
+    worker: &Arc<Worker>,
+    head: &Head,
+    takings: u64,
+    places: &BTreeMap<u32, Place<AccountId>>,
+    opened: Vec<OpenedAnswer>,
+) -> Result<()> {
+    let genesis = worker.chain.genesis();
+    let shown = fetch!(head, api::storage().sessions().shown(), (takings,));
+    let shown: BTreeSet<u128> = shown
+        .map(|shown| shown.0.iter().map(|answer| answer.start).collect())
+        .unwrap_or_default();
+    let mut parts: Vec<(usize, Vec<Static<ShownAnswer>>)> = Vec::new();
+    for answer in opened {
+        let place = places.get(&answer.leaf.settlement);
+        let range = place.and_then(|place| answer.leaf.plancks(&genesis, place));
+        let range = range.context("the journal holds something else than what was settled")?;
+        if shown.contains(&range.start) {
+            continue;
+        }
+        let too_long = |what: &str| anyhow::anyhow!("{what} is too long to be shown");
+        let answer = ShownAnswer {
+            leaf: answer.leaf,
+            salt: answer.salt,
+            prompt: answer.prompt.try_into().map_err(|_| too_long("a prompt"))?,
+            trace: answer.trace.try_into().map_err(|_| too_long("a trace"))?,
+        };
+        let bytes = answer.encoded_size();
+        match parts.last_mut() {
+            Some((sum, part)) if *sum + bytes <= SHOW_BYTES => {
+                *sum += bytes;
+                part.push(Static(answer));
+            }
+            _ => parts.push((bytes, vec![Static(answer)])),
+        }
+    }
+    for (bytes, part) in parts {
+        let answers = bounded("the answers", &part, MOST_PLANCKS as usize)?;
+        let call = api::tx().sessions().show(takings, answers);
+        worker.submit(&call).await.context("showing answers")?;
+        tracing::info!(
+            takings,
+            answers = part.len(),
+            bytes,
+            "answers shown on chain"
+        );
+    }
     Ok(())
 }
 
@@ -248,19 +312,44 @@ pub async fn judge(
             return Ok((Verdict::NoModel, none()));
         }
     };
-    let opened = match fetch_opened(worker, &head, id, about.operator()).await {
-        Ok(opened) => opened,
-        Err(error) => {
-            tracing::warn!(
-                case = id,
-                error = format!("{error:#}"),
-                "the executor does not open"
-            );
-            return Ok((Verdict::Withheld, none()));
+    let genesis = worker.chain.genesis();
+    let opened = match (subject, &about, posted) {
+        // What stands on chain is the executor's word: it cannot show auditors anything else.
+        (
+            Subject::SessionTakings(takings),
+            About::Takings {
+                plancks, places, ..
+            },
+            Some(_),
+        ) => {
+            let shown = shown_answers(&worker.chain, &head, *takings, plancks, places).await?;
+            shown
+                .into_iter()
+                .filter_map(|answer| {
+                    let place = places.get(&answer.leaf.settlement)?;
+                    Some(OpenedAnswer {
+                        receipt: answer.leaf.receipt(&genesis, place),
+                        leaf: answer.leaf,
+                        salt: answer.salt,
+                        prompt: answer.prompt.into_inner(),
+                        trace: answer.trace.into_inner(),
+                    })
+                })
+                .collect()
         }
+        _ => match fetch_opened(worker, &head, id, about.operator()).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::warn!(
+                    case = id,
+                    error = format!("{error:#}"),
+                    "the executor does not open"
+                );
+                return Ok((Verdict::Withheld, none()));
+            }
+        },
     };
     let keys = session_keys(&head, &about).await?;
-    let genesis = worker.chain.genesis();
     let _turn = worker.turn().await?;
     on_device(move || {
         let case = Case {
@@ -268,7 +357,6 @@ pub async fn judge(
             about: &about,
             keys: &keys,
             units,
-            posted: posted.as_deref(),
         };
         match case.claims(&opened) {
             Ok(claims) => replayed(&engine, &claims, &thresholds, &panel),
@@ -360,8 +448,6 @@ struct Case<'a> {
     keys: &'a BTreeMap<H256, AccountId>,
     /// Units a prompt token and an output token.
     units: (u32, u32),
-    /// What the executor posted on chain, if it had to: the chain has checked that it belongs to the case.
-    posted: Option<&'a [u8]>,
 }
 
 /// One opened answer, ready to be replayed.
@@ -379,21 +465,8 @@ impl Case<'_> {
             About::Takings {
                 plancks, places, ..
             } => {
-                // What stands on chain is the executor's word: it cannot show auditors anything else.
-                let binding: Option<Vec<OpenedLeaf>> = match self.posted {
-                    Some(bytes) => sample::Opening::decode_all(&mut &bytes[..])
-                        .ok()
-                        .map(|opening| opening.leaves.into_inner()),
-                    None => None,
-                };
                 let mut ranges = Vec::new();
                 for answer in opened {
-                    if binding
-                        .as_ref()
-                        .is_some_and(|posted| !posted.contains(&answer.leaf))
-                    {
-                        return Err(Verdict::Withheld);
-                    }
                     let place = places
                         .get(&answer.leaf.settlement)
                         .ok_or(Verdict::Withheld)?;
@@ -401,8 +474,7 @@ impl Case<'_> {
                     let range = answer.leaf.plancks(&self.genesis, place);
                     ranges.push(range.ok_or(Verdict::Withheld)?);
                 }
-                let covered = |planck: &Balance| ranges.iter().any(|range| range.contains(planck));
-                if !plancks.iter().all(covered) {
+                if !covered(plancks, &ranges) {
                     return Err(Verdict::Withheld);
                 }
                 opened

@@ -5,18 +5,24 @@ use super::{
     ours,
 };
 use crate::view::fetch;
-use anyhow::{Context, Result};
-use chasqui_chain::{api, Head};
+use anyhow::{ensure, Context, Result};
+use chasqui_chain::{api, AccountId32, Chain, Head};
 use chasqui_primitives::{
     audit::Subject,
     session::{
-        sample::{draw_plancks, Place},
+        sample::{covered, draw_plancks, Place, ShownAnswer, MOST_PLANCKS},
         SignedRequest,
     },
     Balance, CaseId, CheckpointRoot,
 };
 use chasqui_session::{AccountId, SignedReceipt};
-use std::collections::BTreeMap;
+use parity_scale_codec::Decode;
+use sp_core::ConstU32;
+use sp_runtime::BoundedVec;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Index of `sessions.show` among the calls of its pallet.
+const SHOW: u8 = 14;
 
 type TakingsStage = api::runtime_types::pallet_sessions::types::TakingsStage;
 type ReportStage = api::runtime_types::pallet_sessions::types::ReportStage;
@@ -119,33 +125,185 @@ async fn takings(head: &Head, id: u64) -> Result<Option<About>> {
     }))
 }
 
-/// The case that an operator's session work is in, where its opening is demanded on chain.
+/// The takings of an operator that are not decided.
 ///
 /// # Errors
 /// The chain cannot be read.
-pub async fn own_cases(head: &Head, operator: &chasqui_chain::AccountId32) -> Result<Vec<CaseId>> {
-    let storage = head.at.storage();
+pub async fn own_takings(head: &Head, operator: &AccountId32) -> Result<Vec<u64>> {
+    let entry = head
+        .at
+        .storage()
+        .entry(api::storage().sessions().operator_takings())?;
+    let mut items = entry.iter((*operator,)).await?;
+    let mut ids = Vec::new();
+    while let Some(item) = items.next().await {
+        ids.push(item?.key()?.decode()?.1);
+    }
+    Ok(ids)
+}
+
+/// The open reports of an operator's answers.
+///
+/// # Errors
+/// The chain cannot be read.
+pub async fn own_reports(head: &Head, operator: &AccountId32) -> Result<Vec<u64>> {
+    let entry = head
+        .at
+        .storage()
+        .entry(api::storage().sessions().operator_reports())?;
+    let mut items = entry.iter((*operator,)).await?;
+    let mut ids = Vec::new();
+    while let Some(item) = items.next().await {
+        ids.push(item?.key()?.decode()?.1);
+    }
+    Ok(ids)
+}
+
+/// The cases that an operator's session work is in, where its opening may be demanded on chain.
+///
+/// # Errors
+/// The chain cannot be read.
+pub async fn own_cases(head: &Head, operator: &AccountId32) -> Result<Vec<CaseId>> {
     let mut cases = Vec::new();
-    let mut all = storage
-        .entry(api::storage().sessions().all_takings())?
-        .iter(())
-        .await?;
-    while let Some(item) = all.next().await {
-        let takings = item?.value().decode()?;
-        if let TakingsStage::InAudit { case, .. } = takings.stage {
-            cases.extend((takings.operator == *operator).then_some(case));
+    for id in own_takings(head, operator).await? {
+        let takings = fetch!(head, api::storage().sessions().all_takings(), (id,));
+        if let Some(TakingsStage::InAudit { case, .. }) = takings.map(|takings| takings.stage) {
+            cases.push(case);
         }
     }
-    let mut reports = storage
-        .entry(api::storage().sessions().reports())?
-        .iter(())
-        .await?;
-    while let Some(item) = reports.next().await {
-        let report = item?.value().decode()?;
-        if let ReportStage::InAudit { case } = report.stage {
-            let of = report.receipt.receipt.operator;
-            cases.extend((of == *operator).then_some(case));
+    for id in own_reports(head, operator).await? {
+        let report = fetch!(head, api::storage().sessions().reports(), (id,));
+        if let Some(ReportStage::InAudit { case }) = report.map(|report| report.stage) {
+            cases.push(case);
         }
     }
     Ok(cases)
+}
+
+/// The answers under drawn plancks of takings that their operator showed on chain. They stand in the extrinsics of the
+/// blocks that the chain names; what a block holds besides counts for nothing, because each answer is checked against
+/// the settled roots.
+///
+/// # Errors
+/// The chain cannot be read, or the answers do not cover the plancks: that is this node's trouble, because the chain
+/// takes an opening only when all are shown.
+pub async fn shown_answers(
+    chain: &Chain,
+    head: &Head,
+    id: u64,
+    plancks: &[Balance],
+    places: &BTreeMap<u32, Place<AccountId>>,
+) -> Result<Vec<ShownAnswer>> {
+    let genesis = chain.genesis();
+    let shown = fetch!(head, api::storage().sessions().shown(), (id,));
+    let blocks: BTreeSet<u32> = shown
+        .map(|shown| shown.0.iter().map(|answer| answer.at).collect())
+        .unwrap_or_default();
+    let mut answers = BTreeMap::new();
+    for number in blocks {
+        let block = chain.at(number).await?;
+        let extrinsics = block
+            .at
+            .extrinsics()
+            .fetch()
+            .await
+            .with_context(|| format!("reading the extrinsics of block {number}"))?;
+        for extrinsic in extrinsics.iter() {
+            let extrinsic = extrinsic.context("decoding an extrinsic")?;
+            for answer in shown_in(extrinsic.bytes(), id) {
+                let range = places
+                    .get(&answer.leaf.settlement)
+                    .and_then(|place| answer.plancks(&genesis, place));
+                if let Some(range) = range {
+                    answers.insert(range.start, (range, answer));
+                }
+            }
+        }
+    }
+    let (ranges, answers): (Vec<_>, Vec<_>) = answers.into_values().unzip();
+    ensure!(
+        covered(plancks, &ranges),
+        "answers that were shown on chain are not in this node's blocks: it must keep their bodies"
+    );
+    Ok(answers)
+}
+
+/// The arguments of every `show` of these takings, wherever in an extrinsic it stands: alone, in a batch, behind a proxy.
+/// Else an operator could hide its answers from auditors where the chain sees them.
+fn shown_in(bytes: &[u8], id: u64) -> Vec<ShownAnswer> {
+    let mut mark = vec![SHOW];
+    mark.extend(id.to_le_bytes());
+    bytes
+        .windows(mark.len())
+        .enumerate()
+        .filter(|(_, window)| *window == mark)
+        .filter_map(|(at, _)| {
+            let mut rest = bytes.get(at + mark.len()..)?;
+            BoundedVec::<ShownAnswer, ConstU32<MOST_PLANCKS>>::decode(&mut rest).ok()
+        })
+        .flatten()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chasqui_primitives::{sampling::Sampling, session::sample::OpenedLeaf, FinishReason};
+    use parity_scale_codec::Encode;
+
+    fn answer(seq: u64) -> ShownAnswer {
+        ShownAnswer {
+            leaf: OpenedLeaf {
+                settlement: 3,
+                seq,
+                prompt_hash: Default::default(),
+                prompt_tokens: 2,
+                sampling: Sampling::greedy(1),
+                unit_price: 1,
+                max_price: 2,
+                cap: 3,
+                valid_until: 4,
+                signature: sp_runtime::MultiSignature::Sr25519(Default::default()),
+                output_hash: Default::default(),
+                trace_root: Default::default(),
+                output_tokens: 0,
+                finish: FinishReason::Length,
+                price: 5,
+                proof: Default::default(),
+            },
+            salt: [1; 32],
+            prompt: vec![7, 8].try_into().unwrap(),
+            trace: Default::default(),
+        }
+    }
+
+    /// A call as it stands in an extrinsic.
+    fn call(id: u64, answers: Vec<ShownAnswer>) -> Vec<u8> {
+        let mut bytes = vec![60, SHOW];
+        id.encode_to(&mut bytes);
+        answers.encode_to(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn shown_answers_are_found_wherever_the_call_stands() {
+        // GIVEN two calls, one behind the other, among other bytes, as in a batch
+        let mut bytes = vec![0; 40];
+        bytes.extend(call(9, vec![answer(1), answer(2)]));
+        bytes.extend(call(9, vec![answer(3)]));
+        bytes.extend([14; 5]);
+        // WHEN they are looked for THEN all answers are found, and none of other takings
+        assert_eq!(shown_in(&bytes, 9), [answer(1), answer(2), answer(3)]);
+        assert!(shown_in(&bytes, 8).is_empty());
+    }
+
+    #[test]
+    fn bytes_that_only_look_like_a_call_are_no_answers() {
+        // GIVEN the beginning of a call, cut off anywhere
+        let whole = call(9, vec![answer(1)]);
+        for length in 0..whole.len() {
+            assert!(shown_in(&whole[..length], 9).is_empty());
+        }
+        assert_eq!(shown_in(&whole, 9).len(), 1);
+    }
 }

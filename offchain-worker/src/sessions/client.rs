@@ -93,10 +93,9 @@ impl Asker {
     pub fn open(chain: Chain, signer: Signer, folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("creating {}", folder.display()))?;
-        let account = ours(&signer.account());
         let genesis = chain.genesis();
         let file = journal_file(folder, &genesis, &signer.account());
-        let journal = ClientJournal::open(&file, genesis, account, KEPT_ANSWERS)?;
+        let journal = open_journal(&file, &chain, &signer)?;
         let chain = Finalised::new(chain);
         let client = Client::new(
             ClientConfig::default(),
@@ -159,6 +158,32 @@ async fn follow(
         }
     }
     bail!("the answer ended without a receipt")
+}
+
+fn open_journal(file: &Path, chain: &Chain, signer: &Signer) -> Result<ClientJournal> {
+    let account = ours(&signer.account());
+    Ok(ClientJournal::open(
+        file,
+        chain.genesis(),
+        account,
+        KEPT_ANSWERS,
+    )?)
+}
+
+/// The journal of a key that has asked before.
+///
+/// # Errors
+/// There is none in `folder`, or it is in use, damaged, or another chain's.
+pub fn journal(chain: &Chain, signer: &Signer, folder: &Path) -> Result<ClientJournal> {
+    let file = journal_file(folder, &chain.genesis(), &signer.account());
+    if !file.exists() {
+        bail!(
+            "no journal of {} in {}: `--journal-dir` must be that of `session ask`",
+            signer.account(),
+            folder.display()
+        );
+    }
+    open_journal(&file, chain, signer)
 }
 
 /// The journal of one key on one chain.

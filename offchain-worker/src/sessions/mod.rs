@@ -2,6 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`accuse`] | a client's reports of false answers, and proofs of fraud, out of its journal |
 //! | [`view`] | reads the finalised chain for both sides |
 //! | `convert` | the chain client's types and ours |
 //! | [`serve`] | an operator's executor: listens, settles, shows what auditors ask for |
@@ -10,6 +11,7 @@
 //! | [`client`] | a client's side: opens, follows, closes |
 //! | [`gateway`] | the gateway's models that operators compute in sessions |
 
+pub mod accuse;
 pub mod audit;
 pub mod cases;
 pub mod client;

@@ -1,16 +1,27 @@
 //! An operator's side: the executor behind its endpoint, and what keeps its journal and the chain in step.
 
-use super::{audit::Opener, convert::request_for_chain, ours, view, view::Finalised, SessionKey};
+use super::{
+    audit::Opener,
+    cases::{own_reports, own_takings},
+    convert::request_for_chain,
+    ours, view,
+    view::Finalised,
+    SessionKey,
+};
 use crate::{
     config::{default_tls_key_file, Config},
     duties::{on_device, Worker},
+    fault::Fault,
     registry,
     view::{bounded, fetch},
 };
 use anyhow::{ensure, Context, Result};
 use async_trait::async_trait;
 use chasqui_chain::{api, Head, Static};
-use chasqui_engine::batch::Batcher;
+use chasqui_engine::{
+    batch::{Batcher, Limits},
+    Engine,
+};
 use chasqui_primitives::{
     session::{Seq, SessionId},
     Balance, CheckpointRoot, NumericProfile,
@@ -21,7 +32,11 @@ use chasqui_session::{
     tls::TlsKey,
     Executor, ExecutorConfig, JournalError,
 };
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::net::TcpListener;
 
 /// How often the chain is looked at for something to settle, to take down or to forget.
@@ -31,11 +46,33 @@ const MOST_ENTRIES: usize = 32;
 /// Channels that are read from the journal at once.
 const PAGE: usize = 256;
 
-type TakingsStage = api::runtime_types::pallet_sessions::types::TakingsStage;
 type Entry = api::runtime_types::pallet_sessions::types::Entry<chasqui_chain::AccountId32>;
 
 /// The worker's models, as an executor asks for them.
-struct Served(Arc<Worker>);
+#[derive(Clone)]
+struct Served {
+    worker: Arc<Worker>,
+    /// What a test fault answers with instead.
+    other: Arc<Mutex<Option<Arc<Batcher>>>>,
+}
+
+impl Served {
+    fn load(&self, root: &CheckpointRoot, profile: NumericProfile) -> Result<Option<Arc<Batcher>>> {
+        if let Some(Fault::OtherModel(folder)) = &self.worker.fault {
+            let mut other = self.other.lock().unwrap_or_else(PoisonError::into_inner);
+            if other.is_none() {
+                let engine = Arc::new(Engine::load(folder, "cpu")?);
+                *other = Some(Arc::new(Batcher::new(engine, Limits::default())?));
+            }
+            return Ok(other.clone());
+        }
+        let models = &self.worker.models;
+        match models.is_available(root) {
+            true => models.batcher(root, profile).map(Some),
+            false => Ok(None),
+        }
+    }
+}
 
 #[async_trait]
 impl Models for Served {
@@ -44,12 +81,10 @@ impl Models for Served {
         root: &CheckpointRoot,
         profile: NumericProfile,
     ) -> Result<Option<Arc<Batcher>>, String> {
-        let (worker, root) = (self.0.clone(), *root);
-        let load = move || match worker.models.is_available(&root) {
-            true => worker.models.batcher(&root, profile).map(Some),
-            false => Ok(None),
-        };
-        on_device(load).await.map_err(|error| format!("{error:#}"))
+        let (served, root) = (self.clone(), *root);
+        on_device(move || served.load(&root, profile))
+            .await
+            .map_err(|error| format!("{error:#}"))
     }
 }
 
@@ -95,7 +130,10 @@ pub async fn start(worker: &Arc<Worker>, config: &Config) -> Result<()> {
     let executor = Executor::new(
         ExecutorConfig::default(),
         Arc::new(Finalised::new(worker.chain.clone())),
-        Arc::new(Served(worker.clone())),
+        Arc::new(Served {
+            worker: worker.clone(),
+            other: Arc::default(),
+        }),
         Arc::new(SessionKey(worker.signer.clone())),
         Arc::new(journal),
     )?;
@@ -173,6 +211,8 @@ impl Clerk {
             return Ok(());
         }
         let kept = self.protected(&head).await?;
+        let least = fetch!(head, api::storage().sessions().parameters(), ())
+            .map_or(0, |params| params.min_settlement);
         let (mut from, mut entries) = (SessionId::zero(), Vec::new());
         loop {
             let page = self
@@ -180,7 +220,7 @@ impl Clerk {
                 .await?;
             for session in &page {
                 let first = kept.get(session).copied();
-                if let Some(entry) = self.channel(&head, session, first).await? {
+                if let Some(entry) = self.channel(&head, session, first, least).await? {
                     entries.push((*session, entry));
                 }
             }
@@ -196,46 +236,43 @@ impl Clerk {
         Ok(())
     }
 
-    /// The first request of each session that takings of this operator still speak of: they may have to be opened.
+    /// The first request of each session that takings or reports of this operator still speak of: they may have to be
+    /// opened.
     async fn protected(&self, head: &Head) -> Result<HashMap<SessionId, Seq>> {
         let mut first: HashMap<SessionId, Seq> = HashMap::new();
+        let mut protect = |session, begins: Seq| {
+            let held = first.entry(session).or_insert(begins);
+            *held = begins.min(*held);
+        };
         let storage = head.at.storage();
-        let mut all = storage
-            .entry(api::storage().sessions().all_takings())?
-            .iter(())
-            .await?;
-        let mut ours = Vec::new();
-        while let Some(item) = all.next().await {
-            let item = item?;
-            let takings = item.value().decode()?;
-            let closed = matches!(takings.stage, TakingsStage::Closed { .. });
-            if takings.operator == self.worker.operator && !closed {
-                ours.push(item.key()?.decode()?.0);
-            }
-        }
-        for takings in ours {
+        for takings in own_takings(head, &self.worker.operator).await? {
             let mut settlements = storage
                 .entry(api::storage().sessions().settlements())?
                 .iter((takings,))
                 .await?;
             while let Some(item) = settlements.next().await {
                 let settlement = item?.value().decode()?;
-                let begins = settlement.claim.0.first;
-                first
-                    .entry(settlement.session)
-                    .and_modify(|held| *held = (*held).min(begins))
-                    .or_insert(begins);
+                protect(settlement.session, settlement.claim.0.first);
+            }
+        }
+        for report in own_reports(head, &self.worker.operator).await? {
+            let reports = api::storage().sessions().reports();
+            if let Some(report) = fetch!(head, reports, (report,)) {
+                let answer = report.receipt.receipt;
+                protect(answer.session, answer.seq);
             }
         }
         Ok(first)
     }
 
-    /// Brings one channel's journal up to the chain; what to settle now, if anything.
+    /// Brings one channel's journal up to the chain; what to settle now, if anything. `least`: what the chain takes of a
+    /// channel that goes on, in planck.
     async fn channel(
         &mut self,
         head: &Head,
         id: &SessionId,
         protected: Option<Seq>,
+        least: Balance,
     ) -> Result<Option<Entry>> {
         let operator = ours(&self.worker.operator);
         let id = *id;
@@ -282,7 +319,8 @@ impl Clerk {
         let waited = head.number.saturating_sub(since);
         let ending = !standing.open || standing.channel.shrink.is_some();
         let due = claim.sum >= self.policy.planck || waited >= self.policy.blocks || ending;
-        if !due || claim.sum == 0 {
+        let enough = ending || claim.sum >= least;
+        if !due || !enough || claim.sum == 0 {
             return Ok(None);
         }
         Ok(Some(Entry {

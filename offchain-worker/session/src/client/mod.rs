@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod connection;
 mod error;
+mod void;
 
 pub use answer::{Answer, Finished, Output};
 pub use error::{ClientError, ErrorKind, Retry};
@@ -40,8 +41,8 @@ pub struct ClientConfig {
     pub connections: usize,
     /// Most requests of one channel without a receipt: what an operator can cost at the most.
     pub in_flight: u32,
-    /// For how many blocks a request may be begun. A channel whose next request has lapsed unserved is lost to the
-    /// session, so this is long.
+    /// For how many blocks a request may be begun. One that lapses unserved blocks its channel until the operator is
+    /// back to void it.
     pub valid_blocks: u32,
     /// How long [`Client::hang_up`] lets an executor notice before it asks for the receipt.
     pub hang_up: Duration,
@@ -179,7 +180,8 @@ impl Client {
     }
 
     /// Asks again for everything that this channel waits for, in order, and takes the receipts: after a crash or a
-    /// broken connection, nothing is paid twice and nothing is lost. Empty when nothing was in flight.
+    /// broken connection, nothing is paid twice and nothing is lost. Empty when nothing was in flight. What lapsed without
+    /// an answer is voided: it costs nothing, and the channel goes on.
     ///
     /// # Errors
     /// The operator cannot be reached or does not answer: the requests stay in flight.
@@ -197,9 +199,15 @@ impl Client {
         for begun in waiting {
             let standing = inner.standing(session, operator).await?;
             let seq = begun.ask.signed.request.seq;
-            let unresolved = |error: ClientError| error.of_earlier(seq);
-            let answer = inner.send(begun, &standing).await.map_err(unresolved)?;
-            finished.push(answer.finish().await.map_err(unresolved)?);
+            let answered = match inner.send(begun.clone(), &standing).await {
+                Ok(answer) => answer.finish().await,
+                Err(error) => Err(error),
+            };
+            let outcome = match answered {
+                Ok(answer) => Ok(answer),
+                Err(error) => inner.or_void(&begun, &standing, error).await,
+            };
+            finished.push(outcome.map_err(|error| error.of_earlier(seq))?);
         }
         Ok(finished)
     }
@@ -223,7 +231,14 @@ impl Client {
             return Ok(None);
         };
         let standing = inner.standing(session, operator).await?;
-        Ok(Some(inner.send(begun, &standing).await?))
+        match inner.send(begun.clone(), &standing).await {
+            Ok(answer) => Ok(Some(answer)),
+            // What lapsed is in nobody's way any more.
+            Err(error) => match inner.or_void(&begun, &standing, error).await {
+                Ok(_) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     /// Ends an answer early and takes the receipt for what was delivered.
@@ -403,7 +418,11 @@ impl Inner {
         let settled = (standing.channel.last_seq, standing.channel.settled);
         let (last, receipted) = match held.last {
             Some(signed) if signed.request.seq > settled.0 => {
-                self.learnt(session, operator, standing, terms, &signed, held.receipt)?
+                let receipt = match held.receipt {
+                    Some(receipt) => Some(receipt),
+                    None => self.void_lost(standing, &signed).await,
+                };
+                self.learnt(session, operator, standing, terms, &signed, receipt)?
             }
             _ => settled,
         };
@@ -430,8 +449,8 @@ impl Inner {
         }
         let Some(receipt) = receipt else {
             return Err(ErrorKind::Unreachable(format!(
-                "request {} of this channel waits for its answer, and its prompt is not in this journal: the channel cannot go on",
-                request.seq
+                "request {} of this channel waits for its answer, and its prompt is not in this journal: the channel can go on after block {}",
+                request.seq, request.valid_until
             ))
             .into());
         };
@@ -463,15 +482,26 @@ impl Inner {
             standing.now.saturating_add(MAX_RESUME_BLOCKS / 2),
             &*self.signer,
         );
-        let body = frame(&query);
-        let mut stream = self.connections.post(&endpoint, RESUME_PATH, body).await?;
+        match self.one(&endpoint, RESUME_PATH, frame(&query)).await? {
+            Event::Held(held) => Ok(held),
+            _ => Err(ErrorKind::False("answers another question".into()).into()),
+        }
+    }
+
+    /// Posts a question that has one message for an answer.
+    async fn one(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        body: bytes::Bytes,
+    ) -> Result<Event, ClientError> {
+        let mut stream = self.connections.post(endpoint, path, body).await?;
         let mut frames = Frames::new(MAX_ANSWER_BYTES);
         loop {
             if let Some(content) = frames.take().map_err(ErrorKind::Wire)? {
                 return match Event::read(&content).map_err(ErrorKind::Wire)? {
-                    Event::Held(held) => Ok(held),
                     Event::Refused(refusal) => Err(ErrorKind::Refused(refusal).into()),
-                    _ => Err(ErrorKind::False("answers another question".into()).into()),
+                    event => Ok(event),
                 };
             }
             match stream.chunk().await? {

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     chain::{Standing, Terms},
-    journal::{Accepted, Answer, Leaf},
-    wire::{Ask, Held, LogProbs, Refusal, RefusalCode, Resume, Token, MAX_RESUME_BLOCKS},
+    journal::{Accepted, Answer, Leaf, Voided},
+    wire::{Ask, Held, LogProbs, Refusal, RefusalCode, Resume, Token, VoidAsk, MAX_RESUME_BLOCKS},
     Receipt, SignedReceipt,
 };
 use chasqui_audit::fingerprint_seed;
@@ -70,13 +70,7 @@ impl Inner {
         check::content(self, &ask)?;
         let request = ask.signed.request.clone();
         let standing = self.standing(&request.session).await?;
-        if !ask.signed.verify(&self.genesis, &standing.key) {
-            return Err(Refusal::new(
-                RefusalCode::Signature,
-                "signature",
-                "is not the session key's over this request on this chain",
-            ));
-        }
+        check::signed(self, &ask.signed, &standing)?;
         let (session, seq) = (request.session, request.seq);
         let known = self
             .on_disk(move |journal| journal.leaf(&session, seq))
@@ -106,19 +100,7 @@ impl Inner {
                 let output = output_of(&answer)?;
                 return Ok(Live::whole(seq, &output, answer.receipt).follow());
             }
-            Accepted::Equivocation => {
-                count(&self.counters.equivocations);
-                tracing::warn!(
-                    ?session,
-                    seq,
-                    "two requests for one place: kept as evidence"
-                );
-                return Err(Refusal::new(
-                    RefusalCode::Equivocation,
-                    "seq",
-                    "another request was signed for it; both are kept, the channel is stopped",
-                ));
-            }
+            Accepted::Equivocation => return Err(self.equivocated(&session, seq)),
             Accepted::Refuse(reason) => return Err(check::of_reason(reason, &request, &standing)),
             Accepted::Full(reason) => {
                 return Err(Refusal::new(RefusalCode::Overloaded, "session", reason))
@@ -140,6 +122,58 @@ impl Inner {
         self.begin(place, &standing, means, leaf, top_logprobs)
             .await;
         Ok(follower)
+    }
+
+    fn equivocated(&self, session: &SessionId, seq: Seq) -> Refusal {
+        count(&self.counters.equivocations);
+        tracing::warn!(
+            ?session,
+            seq,
+            "two requests for one place: kept as evidence"
+        );
+        Refusal::new(
+            RefusalCode::Equivocation,
+            "seq",
+            "another request was signed for it; both are kept, the channel is stopped",
+        )
+    }
+
+    /// Signs that a request which has lapsed is never answered, so that its channel can go on. It costs this operator
+    /// nothing but what it had begun and not finished.
+    pub(super) async fn void(&self, ask: VoidAsk) -> Result<SignedReceipt, Refusal> {
+        let VoidAsk { signed } = ask;
+        let request = signed.request.clone();
+        check::addressed(self, &request)?;
+        let standing = self.standing(&request.session).await?;
+        check::signed(self, &signed, &standing)?;
+        check::own_key(self, &request, &standing)?;
+        let (session, seq) = (request.session, request.seq);
+        // A computation that begins behind this look finds the void in the journal, or the void its answer.
+        if self.live().contains_key(&(session, seq)) {
+            return Err(Refusal::new(
+                RefusalCode::Busy,
+                "seq",
+                "is being computed; send the same request again for the answer",
+            ));
+        }
+        let (signer, genesis, shown) = (self.signer.clone(), self.genesis, standing.clone());
+        let voided = self
+            .on_disk(move |journal| {
+                journal.void(&signed, &shown, |receipt| {
+                    let signature = signer.sign(&receipt.signing_hash(&genesis).0);
+                    SignedReceipt { receipt, signature }
+                })
+            })
+            .await?;
+        match voided {
+            Voided::Void(receipt) => {
+                count(&self.counters.voided);
+                Ok(*receipt)
+            }
+            Voided::Equivocation => Err(self.equivocated(&session, seq)),
+            Voided::Refuse(reason) => Err(check::of_reason(reason, &request, &standing)),
+            Voided::Full(reason) => Err(Refusal::new(RefusalCode::Overloaded, "session", reason)),
+        }
     }
 
     /// Begins an accepted request; followers hear what becomes of it.

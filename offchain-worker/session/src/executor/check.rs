@@ -5,7 +5,7 @@ use crate::{
     chain::{Standing, Terms},
     limits::MAX_OUTPUT_TOKENS,
     wire::{Ask, Refusal, RefusalCode},
-    Request,
+    Request, SignedRequest,
 };
 use chasqui_engine::batch::Batcher;
 use chasqui_primitives::{
@@ -17,19 +17,60 @@ fn refuse<T>(code: RefusalCode, field: &str, reason: impl ToString) -> Result<T,
     Err(Refusal::new(code, field, reason))
 }
 
+/// Whether a request is for this operator.
+pub(super) fn addressed(inner: &Inner, request: &Request) -> Result<(), Refusal> {
+    if request.operator == inner.operator {
+        return Ok(());
+    }
+    refuse(
+        RefusalCode::NotServed,
+        "operator",
+        format!(
+            "is {}; this is {}: look the endpoint up again",
+            request.operator, inner.operator
+        ),
+    )
+}
+
+/// Whether the session's key signed a request.
+pub(super) fn signed(
+    inner: &Inner,
+    signed: &SignedRequest,
+    standing: &Standing,
+) -> Result<(), Refusal> {
+    match signed.verify(&inner.genesis, &standing.key) {
+        true => Ok(()),
+        false => refuse(
+            RefusalCode::Signature,
+            "signature",
+            "is not the session key's over this request on this chain",
+        ),
+    }
+}
+
+/// Whether the chain would take receipts of this executor's key on the channel.
+pub(super) fn own_key(
+    inner: &Inner,
+    request: &Request,
+    standing: &Standing,
+) -> Result<(), Refusal> {
+    if standing.signer == inner.signer.account() {
+        return Ok(());
+    }
+    // Only the operator can mend it.
+    tracing::error!(
+        session = ?request.session,
+        expected = %standing.signer,
+        "this executor's key is not the one that signs for the channel"
+    );
+    let reason = "the executor's key does not sign for this channel; renew the session, or ask another operator";
+    refuse(RefusalCode::NotServed, "operator", reason)
+}
+
 /// What the request says of itself, without the chain.
 pub(super) fn content(inner: &Inner, ask: &Ask) -> Result<(), Refusal> {
     let request = &ask.signed.request;
-    if request.operator != inner.operator {
-        return refuse(
-            RefusalCode::NotServed,
-            "operator",
-            format!(
-                "is {}; this is {}: look the endpoint up again",
-                request.operator, inner.operator
-            ),
-        );
-    }
+    addressed(inner, request)?;
     if ask.prompt.is_empty() || request.prompt_tokens as usize != ask.prompt.len() {
         return refuse(
             RefusalCode::Request,
@@ -99,16 +140,7 @@ pub(super) async fn fresh(
         let reason = "the operator is not in the session's committee; ask one that is";
         return refuse(not_served, "operator", reason);
     }
-    if standing.signer != inner.signer.account() {
-        // The chain would take no receipt of this key: only the operator can mend it.
-        tracing::error!(
-            session = ?request.session,
-            expected = %standing.signer,
-            "this executor's key is not the one that signs for the channel"
-        );
-        let reason = "the executor's key does not sign for this channel; renew the session, or ask another operator";
-        return refuse(not_served, "operator", reason);
-    }
+    own_key(inner, request, standing)?;
     let terms = terms(standing)?;
     let slack = Balance::from(1_000_000 - inner.config.price_slack_ppm);
     // Divided first where the product would not fit: prices are far below that.
@@ -222,6 +254,19 @@ pub(super) fn of_reason(reason: Reason, request: &Request, standing: &Standing) 
                 "is block {}; it is {} now",
                 request.valid_until, standing.now
             ),
+        ),
+        Reason::NotLapsed => (
+            RefusalCode::OutOfOrder,
+            "valid_until",
+            format!(
+                "is block {}, it is {} now: the request can still be sent",
+                request.valid_until, standing.now
+            ),
+        ),
+        Reason::Answered => (
+            RefusalCode::OutOfOrder,
+            "seq",
+            "is answered; send the same request again for the answer".into(),
         ),
         Reason::Stopped => (
             RefusalCode::Stopped,

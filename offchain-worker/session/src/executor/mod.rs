@@ -105,6 +105,8 @@ pub struct Counts {
     pub cancelled: u64,
     /// Answers that were sent again.
     pub repeated: u64,
+    /// Requests that were voided because they had lapsed.
+    pub voided: u64,
     /// Equivocations that were kept as evidence.
     pub equivocations: u64,
     /// Connections that were closed because there were too many, or the peer was too slow.
@@ -118,6 +120,7 @@ struct Counters {
     receipts: AtomicU64,
     cancelled: AtomicU64,
     repeated: AtomicU64,
+    voided: AtomicU64,
     equivocations: AtomicU64,
     turned_away: AtomicU64,
 }
@@ -241,6 +244,7 @@ impl Executor {
             receipts: read(&counters.receipts),
             cancelled: read(&counters.cancelled),
             repeated: read(&counters.repeated),
+            voided: read(&counters.voided),
             equivocations: read(&counters.equivocations),
             turned_away: read(&counters.turned_away),
         }

@@ -5,8 +5,8 @@ use crate::{
     audit::{self, AuditAsk, AUDIT_PATH},
     tls::{self, TlsError, TlsKey},
     wire::{
-        frame, Ask, Event, Refusal, RefusalCode, Resume, WireError, MAX_ASK_BYTES, MEDIA_TYPE,
-        REQUEST_PATH, RESUME_PATH,
+        frame, Ask, Event, Refusal, RefusalCode, Resume, VoidAsk, WireError, MAX_ASK_BYTES,
+        MEDIA_TYPE, REQUEST_PATH, RESUME_PATH, VOID_PATH,
     },
 };
 use bytes::Bytes;
@@ -222,9 +222,11 @@ impl Inner {
         let path = match request.uri().path() {
             REQUEST_PATH => REQUEST_PATH,
             RESUME_PATH => RESUME_PATH,
+            VOID_PATH => VOID_PATH,
             AUDIT_PATH => AUDIT_PATH,
             _ => {
-                let reason = format!("must be {REQUEST_PATH}, {RESUME_PATH} or {AUDIT_PATH}");
+                let reason =
+                    format!("must be {REQUEST_PATH}, {RESUME_PATH}, {VOID_PATH} or {AUDIT_PATH}");
                 return Err(Refusal::new(RefusalCode::Version, "path", reason));
             }
         };
@@ -234,6 +236,11 @@ impl Inner {
                 let query = Resume::read(&bytes).map_err(of_wire)?;
                 let held = Event::Held(self.resume(query).await?);
                 Ok(Served::Whole(Box::new(held)))
+            }
+            VOID_PATH => {
+                let ask = VoidAsk::read(&bytes).map_err(of_wire)?;
+                let receipt = Event::Receipt(self.void(ask).await?);
+                Ok(Served::Whole(Box::new(receipt)))
             }
             AUDIT_PATH => {
                 let ask = AuditAsk::read(&bytes).map_err(of_wire)?;

@@ -15,6 +15,10 @@ use redb::TableDefinition;
 use sp_core::H256;
 use std::path::Path;
 
+mod void;
+
+pub use void::Voided;
+
 const CHANNELS: Definition = TableDefinition::new("channels");
 const LEAVES: Definition = TableDefinition::new("leaves");
 const ANSWERS: Definition = TableDefinition::new("answers");
@@ -169,6 +173,50 @@ impl ExecutorJournal {
         Ok(row)
     }
 
+    /// What the journal holds of a channel's last place and of `seq`, as the book wants it, and of `seq` in full.
+    #[allow(clippy::type_complexity)]
+    fn known(
+        &self,
+        transaction: &Transaction<'_>,
+        session: &SessionId,
+        seq: Seq,
+        last: Seq,
+    ) -> Result<(
+        Vec<(Seq, H256, Balance, Option<Balance>)>,
+        Option<(Leaf, Option<Answer>)>,
+    )> {
+        let mut known = Vec::new();
+        let mut before = None;
+        for number in [last, seq] {
+            if let Some(held) = transaction.get::<Leaf>(LEAVES, &key(session, number))? {
+                let answer: Option<Answer> = transaction.get(ANSWERS, &key(session, number))?;
+                let hash = held.signed.request.signing_hash(&self.genesis);
+                let price = answer.as_ref().map(|answer| answer.receipt.receipt.price);
+                known.push((number, hash, held.signed.request.cap, price));
+                if number == seq {
+                    before = Some((held, answer));
+                }
+            }
+        }
+        Ok((known, before))
+    }
+
+    /// Keeps the proof that a client equivocated, and stops the channel. One proof is enough, whatever else comes.
+    fn stop(
+        transaction: &Transaction<'_>,
+        session: &SessionId,
+        mut row: Row,
+        evidence: Equivocation,
+    ) -> Result<()> {
+        row.stopped = true;
+        transaction.put(CHANNELS, session.as_bytes(), &row)?;
+        let kept: Option<Equivocation> = transaction.get(EVIDENCE, session.as_bytes())?;
+        match kept {
+            Some(_) => Ok(()),
+            None => transaction.put(EVIDENCE, session.as_bytes(), &evidence),
+        }
+    }
+
     /// Decides about a request that was checked in every other respect, and writes it down if it is to be computed.
     /// `standing` is what the finalised chain shows.
     ///
@@ -182,27 +230,9 @@ impl ExecutorJournal {
             |accepted: &Accepted| matches!(accepted, Accepted::Serve | Accepted::Equivocation);
         let decide = |transaction: &Transaction<'_>| {
             let mut row = Self::row(transaction, standing, session)?;
-            let mut known = Vec::new();
-            let mut before = None;
-            for number in [row.last, seq] {
-                if let Some(held) = transaction.get::<Leaf>(LEAVES, &key(session, number))? {
-                    let answer: Option<Answer> = transaction.get(ANSWERS, &key(session, number))?;
-                    let hash = held.signed.request.signing_hash(&self.genesis);
-                    let price = answer.as_ref().map(|answer| answer.receipt.receipt.price);
-                    known.push((number, hash, held.signed.request.cap, price));
-                    if number == seq {
-                        before = Some((held, answer));
-                    }
-                }
-            }
+            let (known, before) = self.known(transaction, session, seq, row.last)?;
             let mut book = ExecutorBook::restore(row.last, row.receipted, row.stopped, known);
-            let asked = Asked {
-                seq,
-                hash: request.signing_hash(&self.genesis),
-                max_price: request.max_price,
-                cap: request.cap,
-                valid_until: request.valid_until,
-            };
+            let asked = self.asked(&leaf.signed);
             match (book.take(&asked, &standing.channel, standing.now), before) {
                 (books::Answer::Serve, _) => {
                     if full {
@@ -227,18 +257,11 @@ impl ExecutorJournal {
                 }
                 (books::Answer::Refuse(Reason::Busy), Some((_, None))) => Ok(Accepted::Unanswered),
                 (books::Answer::Equivocation, Some((held, _))) => {
-                    row.stopped = true;
-                    transaction.put(CHANNELS, session.as_bytes(), &row)?;
-                    let kept: Option<Equivocation> =
-                        transaction.get(EVIDENCE, session.as_bytes())?;
-                    // One proof is enough, whatever else comes.
-                    if kept.is_none() {
-                        let evidence = Equivocation {
-                            first: held.signed,
-                            second: leaf.signed.clone(),
-                        };
-                        transaction.put(EVIDENCE, session.as_bytes(), &evidence)?;
-                    }
+                    let evidence = Equivocation {
+                        first: held.signed,
+                        second: leaf.signed.clone(),
+                    };
+                    Self::stop(transaction, session, row, evidence)?;
                     Ok(Accepted::Equivocation)
                 }
                 (books::Answer::Refuse(reason), _) => Ok(Accepted::Refuse(reason)),
@@ -248,6 +271,17 @@ impl ExecutorJournal {
             }
         };
         self.store.write_if(decide, changes)
+    }
+
+    fn asked(&self, signed: &SignedRequest) -> Asked {
+        let request = &signed.request;
+        Asked {
+            seq: request.seq,
+            hash: request.signing_hash(&self.genesis),
+            max_price: request.max_price,
+            cap: request.cap,
+            valid_until: request.valid_until,
+        }
     }
 
     /// Writes an answer down. Only when this has returned may the receipt leave the process. The same answer again

@@ -8,7 +8,7 @@ mod client;
 mod executor;
 
 pub use client::{Begun, ClientJournal, Conflict, Done};
-pub use executor::{Accepted, Answer, Equivocation, ExecutorJournal, ExecutorLimits, Leaf};
+pub use executor::{Accepted, Answer, Equivocation, ExecutorJournal, ExecutorLimits, Leaf, Voided};
 
 use crate::AccountId;
 use parity_scale_codec::{Decode, DecodeAll, Encode};
@@ -18,6 +18,7 @@ use std::{
     fs,
     panic::{catch_unwind, AssertUnwindSafe},
     path::{Path, PathBuf},
+    sync::{PoisonError, RwLock},
 };
 
 /// Format of the file and its rows.
@@ -88,14 +89,15 @@ struct Identity {
 
 /// The database with its rows.
 pub(crate) struct Store {
-    /// There until the store goes.
-    db: Option<Database>,
+    /// Not there while it could not be opened again after the disk failed.
+    db: RwLock<Option<Database>>,
     path: PathBuf,
+    identity: Identity,
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        let db = self.db.take();
+        let db = self.db.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         // Closing a damaged file may panic too; everything that counts was committed before.
         if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
             tracing::error!(path = %self.path.display(), "the journal could not be closed: damaged");
@@ -182,8 +184,9 @@ impl Store {
             .create(&unborn)
             .map_err(|error| open_error(path, error))?;
         let store = Self {
-            db: Some(db),
+            db: RwLock::new(Some(db)),
             path: path.to_path_buf(),
+            identity: identity.clone(),
         };
         store.write(|transaction| {
             for table in tables {
@@ -215,8 +218,9 @@ impl Store {
             })?;
         }
         let store = Self {
-            db: Some(db),
+            db: RwLock::new(Some(db)),
             path: path.to_path_buf(),
+            identity: expected.clone(),
         };
         let found: Identity = store
             .write(|transaction| transaction.get(META, b"identity"))?
@@ -286,6 +290,33 @@ impl Store {
         self.write_if(work, |_| false)
     }
 
+    /// Begins a transaction. After a failure of the disk the database takes none before it is opened again, as of its last
+    /// commit: that is tried here, so that a disk that was full for a while costs no more than the requests meanwhile.
+    fn begin_write(&self) -> Result<WriteTransaction> {
+        let begin = |db: &Option<Database>| match db.as_ref().map(Database::begin_write) {
+            Some(Ok(transaction)) => Ok(Some(transaction)),
+            Some(Err(error)) => match redb::Error::from(error) {
+                redb::Error::PreviousIo => Ok(None),
+                error => Err(self.failed(error)),
+            },
+            None => Ok(None),
+        };
+        if let Some(begun) = begin(&self.db.read().unwrap_or_else(PoisonError::into_inner))? {
+            return Ok(begun);
+        }
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have opened it meanwhile.
+        if let Some(begun) = begin(&db)? {
+            return Ok(begun);
+        }
+        // The file can be held once only.
+        drop(db.take());
+        let mut opened = Self::open_existing(&self.path, &self.identity)?;
+        let opened = opened.db.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let opened = db.insert(opened.ok_or_else(|| self.damaged("it is closed"))?);
+        opened.begin_write().map_err(|error| self.failed(error))
+    }
+
     /// As [`Self::write`], where what was written stays only if `keep` says so of the outcome.
     fn write_if<T>(
         &self,
@@ -293,12 +324,7 @@ impl Store {
         keep: impl FnOnce(&T) -> bool,
     ) -> Result<T> {
         guarded(&self.path, || {
-            let inner = self
-                .db
-                .as_ref()
-                .ok_or_else(|| JournalError::Misuse("it is closed".into()))?
-                .begin_write()
-                .map_err(|error| self.failed(error))?;
+            let inner = self.begin_write()?;
             let outcome = work(&Transaction {
                 inner: &inner,
                 store: self,
