@@ -13,6 +13,9 @@ use common::{fails, json, run, stderr, text, worker};
 use rustix::process::{kill_process, Pid, Signal};
 use serde_json::Value;
 
+/// A checkpoint's root.
+const ROOT: &str = "0x43b2f6c16d08420cb7cc340598b603d24b7097eee7fd36060c6bcc53f52e1a39";
+
 fn tales() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/chasqui-tales")
 }
@@ -161,6 +164,29 @@ fn what_cannot_work_is_named() {
             "config.json",
         ),
         (&["--new-key", "a b"], "--new-key"),
+        (&["--checkpoint", "all"], "--key-file"),
+        (&["--checkpoint", ROOT, "--key", "nonsense"], "--key"),
+        (
+            &["--checkpoint", ROOT, "--key", "//A", "--sessions", "0"],
+            "--sessions",
+        ),
+        (
+            &["--checkpoint", ROOT, "--key", "//A", "--deposit", "20"],
+            "--budget",
+        ),
+        (
+            &[
+                "--checkpoint",
+                ROOT,
+                "--key",
+                "//A",
+                "--node",
+                "ws://127.0.0.1:1",
+                "--listen",
+                "127.0.0.1:0",
+            ],
+            "--node",
+        ),
     ] {
         let arguments = [&["gateway"], options].concat();
         let said = fails(&arguments);
@@ -169,4 +195,14 @@ fn what_cannot_work_is_named() {
     let wrong = run(&["gateway"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(stderr(&wrong).contains("--model"));
+    for options in [
+        &["--checkpoint", "everything"][..],
+        &["--checkpoint", "0x12"],
+        &["--checkpoint", ROOT, "--audit-share", "1.5"],
+        &["--checkpoint", ROOT, "--deposit", "much"],
+        &["--model", model, "--key", "//A"],
+    ] {
+        let wrong = run(&[&["gateway"], options].concat());
+        assert_eq!(wrong.status.code(), Some(2), "{options:?}");
+    }
 }

@@ -94,12 +94,15 @@ struct Spend {
 }
 
 impl Spend {
-    /// A new day begins at midnight UTC; what is under way stays set aside.
+    /// A new day begins at midnight UTC; what is under way stays set aside. A clock that is set back gives nobody
+    /// another budget: by up to a day the later day goes on, by more what was spent counts on the earlier one.
     fn on(&mut self, now: u64) {
         let day = now / DAY;
-        if day != self.day {
+        if day > self.day {
             self.day = day;
             self.spent = 0;
+        } else if day.saturating_add(1) < self.day {
+            self.day = day;
         }
     }
 }
@@ -175,11 +178,12 @@ impl Key {
         })
     }
 
-    /// Takes over what was spent on `day`, if that is today.
+    /// Takes over what was spent on `day`, unless that is over.
     pub(crate) fn resume(&self, day: u64, spent: Balance) {
         let mut spend = self.spend();
         spend.on(now());
-        if spend.day == day {
+        // Later than today: the clock was set back since.
+        if day >= spend.day {
             spend.spent = spent;
         }
     }
@@ -499,6 +503,27 @@ mod tests {
         assert_eq!(error.retry_after, Some(7));
         assert_eq!(error.should_retry, Some(false));
         assert!(key.reserve_at(0, 10 * DAY + DAY - 7).is_ok());
+        assert!(key.reserve_at(1, 11 * DAY).is_ok());
+    }
+
+    // GIVEN a budget that is spent
+    // WHEN the clock is set back over midnight and forth again, or was far ahead and is put right
+    // THEN nobody gets another budget for the day, and the next one is renewed at its midnight
+    #[test]
+    fn a_clock_that_jumps_gives_no_budget_twice() {
+        let spent = |day| Spend {
+            day,
+            spent: 100,
+            reserved: 0,
+        };
+        let key = budgeted(100);
+        *key.spend() = spent(10);
+        for now in [10 * DAY + 5, 10 * DAY - 5, 10 * DAY + 6] {
+            assert!(key.reserve_at(1, now).is_err(), "{now}");
+        }
+        assert!(key.reserve_at(1, 11 * DAY).is_ok());
+        *key.spend() = spent(9_999);
+        assert!(key.reserve_at(1, 10 * DAY).is_err());
         assert!(key.reserve_at(1, 11 * DAY).is_ok());
     }
 

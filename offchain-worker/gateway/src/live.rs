@@ -70,6 +70,21 @@ pub struct SessionState {
     pub open: bool,
 }
 
+impl SessionState {
+    /// One that is over.
+    pub fn gone(session: String) -> Self {
+        Self {
+            session,
+            model: String::new(),
+            operator: String::new(),
+            deposit: "0".into(),
+            spent: "0".into(),
+            requests: 0,
+            open: false,
+        }
+    }
+}
+
 /// Something that happened to an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Happening {

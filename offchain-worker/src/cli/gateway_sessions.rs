@@ -50,9 +50,9 @@ pub enum Wanted {
 fn parse_wanted(text: &str) -> Result<Wanted, String> {
     match text {
         "all" => Ok(Wanted::All),
-        root => parse_hash(root).map(Wanted::Root).map_err(|error| {
-            format!("{error}, nor `all`; see `chasqui-worker checkpoint list`")
-        }),
+        root => parse_hash(root)
+            .map(Wanted::Root)
+            .map_err(|error| format!("{error}, nor `all`; see `chasqui-worker checkpoint list`")),
     }
 }
 
@@ -77,7 +77,12 @@ pub struct SessionsOptions {
     pub node: Option<String>,
     /// Secret URI of the key that pays: a phrase, a 0x seed, or a derivation such as //Alice (development only). Where
     /// money is at stake use --key-file.
-    #[arg(long, value_name = "SURI", requires = "checkpoints", conflicts_with = "key_file")]
+    #[arg(
+        long,
+        value_name = "SURI",
+        requires = "checkpoints",
+        conflicts_with = "key_file"
+    )]
     pub key: Option<String>,
     /// File with the secret URI of the key that pays in its first line.
     #[arg(long, value_name = "FILE", requires = "checkpoints")]
@@ -229,7 +234,12 @@ impl SessionsOptions {
                 batch::Limits::default(),
                 self.audit_models,
             );
-            Auditor::new(self.audit_share, models, treasury.clone(), self.report)
+            Auditor::new(
+                self.audit_share,
+                Arc::new(models),
+                treasury.clone(),
+                self.report,
+            )
         });
         let upstream = SessionUpstream::start(Parts {
             client,
@@ -240,17 +250,19 @@ impl SessionsOptions {
             live: Some(live),
         })
         .await?;
-        if let Err(reason) = upstream.warm(WARM).await {
-            let free = registry::balance(&chain.head().await?, &signer.account()).await?.0;
+        if !upstream.has_sessions() {
             let account = signer.account();
+            let (free, _) = registry::balance(&head, &account).await?;
             ensure!(
-                free >= least.saturating_add(FEES) || upstream.has_sessions(),
+                free >= least.saturating_add(FEES),
                 "--key-file: {account} holds {}; a session takes {} and fees: send it DOT with `chasqui-worker account \
                  transfer --to {account} --amount {}`, or lower --deposit",
                 format_dot(free),
                 format_dot(least),
                 least.div_ceil(DOT).saturating_add(1)
             );
+        }
+        if let Err(reason) = upstream.warm(WARM).await {
             tracing::warn!(reason, "no session can serve yet; requests wait");
         }
         Ok((upstream, names))
@@ -267,12 +279,7 @@ impl SessionsOptions {
         }
     }
 
-    fn client(
-        &self,
-        chain: &Chain,
-        signer: &Signer,
-        treasury: &ChainTreasury,
-    ) -> Result<Client> {
+    fn client(&self, chain: &Chain, signer: &Signer, treasury: &ChainTreasury) -> Result<Client> {
         let folder = &self.journal_dir;
         std::fs::create_dir_all(folder)
             .with_context(|| format!("--journal-dir: creating {}", folder.display()))?;

@@ -123,6 +123,44 @@ const REFUSALS: &[(&str, &str)] = &[
         "give a --unit-price above zero",
     ),
     (
+        "Sessions::UnknownCheckpoint",
+        "give the root of an accepted checkpoint: see `chasqui-worker checkpoint list`",
+    ),
+    (
+        "Sessions::CheckpointTakesNoPayment",
+        "too few independent validators serve it: choose another (`chasqui-worker checkpoint list`), or wait for more \
+         (`chasqui-worker operator list`)",
+    ),
+    ("Sessions::DepositTooLow", "raise --deposit"),
+    (
+        "Sessions::DrawnThisEpoch",
+        "wait for the next epoch: see `chasqui-worker status`",
+    ),
+    (
+        "Sessions::NotFree",
+        "put more in, or wait until the slices of an earlier committee fall away: see `chasqui-worker session show`",
+    ),
+    (
+        "Sessions::SessionClosing",
+        "open another: `chasqui-worker session open`",
+    ),
+    (
+        "Sessions::NotClient",
+        "sign with the key that opened the session",
+    ),
+    (
+        "Sessions::SettlementMismatch",
+        "the takings that hold the answer are decided by now: report an answer before its epoch is audited",
+    ),
+    (
+        "Sessions::AlreadyReported",
+        "each answer is reported once: its case is open, or has ended",
+    ),
+    (
+        "Sessions::TooManyReports",
+        "as many answers of this channel were reported as may be: close the session, and use another operator",
+    ),
+    (
         "Sudo::RequireSudo",
         "sign with the chain's root key: only it may do this until governance decides",
     ),

@@ -81,6 +81,8 @@ pub struct MemoryChain {
     sent: Vec<Sent>,
     next: u8,
     pub committee: Vec<u8>,
+    /// Says no to everything.
+    pub refuses: bool,
 }
 
 impl MemoryChain {
@@ -93,6 +95,7 @@ impl MemoryChain {
             sent: Vec::new(),
             next: 0,
             committee: vec![1, 2],
+            refuses: false,
         }
     }
 
@@ -118,6 +121,9 @@ impl MemoryChain {
             reason: reason.into(),
             unfunded,
         };
+        if self.refuses {
+            return refused("no", false);
+        }
         match deed {
             Deed::Open {
                 checkpoint,
@@ -256,7 +262,11 @@ impl MemoryChain {
             block: self.block,
             epoch: self.epoch,
             free: self.free,
-            sessions: self.sessions.values().map(|one| one.facts.clone()).collect(),
+            sessions: self
+                .sessions
+                .values()
+                .map(|one| one.facts.clone())
+                .collect(),
             offers: Vec::new(),
         }
     }
@@ -286,6 +296,9 @@ impl World {
             self.now += 1_000;
             let facts = self.chain.facts();
             self.pool.observe(&facts, self.now);
+            for (session, operator) in self.pool.unread() {
+                self.pool.spent(&session, &operator, 0);
+            }
             let deeds: Vec<(DeedId, Deed)> = self.pool.plan(self.now);
             for (id, deed) in deeds {
                 let outcome = self.chain.act(&deed);

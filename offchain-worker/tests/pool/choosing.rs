@@ -83,7 +83,10 @@ fn a_slice_that_does_not_cover_a_request_grows() {
     let mut world = World::new(config(), 1_000);
     world.pass(6);
     let price = DEPOSIT;
-    assert_eq!(world.pool.take(&ROOT, price, &Anybody, world.now), Take::Wait);
+    assert_eq!(
+        world.pool.take(&ROOT, price, &Anybody, world.now),
+        Take::Wait
+    );
     let ticket = world.pool.line_up(&ROOT, price, world.now);
     world.pass(4);
     assert!(world.deeds().contains(&"top_up"));

@@ -98,12 +98,11 @@ impl Run {
 
     fn look(&mut self) {
         let facts = self.chain.facts();
-        for id in self.pool.observe(&facts, self.now) {
-            for ((session, operator), spent) in &self.journal {
-                if *session == id {
-                    self.pool.spent(session, operator, *spent);
-                }
-            }
+        self.pool.observe(&facts, self.now);
+        for (session, operator) in self.pool.unread() {
+            let key = (session, operator.clone());
+            let spent = self.journal.get(&key).copied().unwrap_or(0);
+            self.pool.spent(&session, &operator, spent);
         }
     }
 
@@ -145,7 +144,11 @@ impl Run {
                     let facts = &self.chain.sessions.get(&lease.session);
                     // A session that has gone meanwhile was seen before it did.
                     if let Some(one) = facts {
-                        let member = one.facts.members.iter().find(|m| m.operator == lease.operator);
+                        let member = one
+                            .facts
+                            .members
+                            .iter()
+                            .find(|m| m.operator == lease.operator);
                         if let Some(member) = member {
                             assert!(spent + price <= member.promised, "beyond the slice");
                         }
@@ -170,9 +173,17 @@ impl Run {
             }
             Op::Settle { amount } => {
                 // Never more than what was answered.
-                let answered = self.journal.iter().next().map(|((session, _), spent)| (*session, *spent));
+                let answered = self
+                    .journal
+                    .iter()
+                    .next()
+                    .map(|((session, _), spent)| (*session, *spent));
                 if let Some((session, spent)) = answered {
-                    let settled = self.chain.sessions.get(&session).map_or(spent, |one| one.facts.settled);
+                    let settled = self
+                        .chain
+                        .sessions
+                        .get(&session)
+                        .map_or(spent, |one| one.facts.settled);
                     let amount = (*amount).min(spent.saturating_sub(settled));
                     self.chain.settle(&session, amount);
                 }
@@ -206,16 +217,22 @@ impl Run {
             self.chain.held(),
             self.config.budget
         );
-        let leased: BTreeSet<SessionId> = self.held.iter().map(|(lease, _)| lease.session).collect();
+        let leased: BTreeSet<SessionId> =
+            self.held.iter().map(|(lease, _)| lease.session).collect();
         assert_eq!(leased.len(), self.held.len(), "two requests in one session");
-        let open = self.chain.sessions.values().filter(|one| one.facts.open).count();
+        let open = self
+            .chain
+            .sessions
+            .values()
+            .filter(|one| one.facts.open)
+            .count();
         assert!(open <= self.config.most_sessions, "{open} sessions");
         let touched: Vec<&Deed> = self.deeds.iter().map(|(_, deed)| deed).collect();
         for (place, deed) in touched.iter().enumerate() {
             if let Deed::TopUp { session, .. } = deed {
-                let again = touched[place + 1..].iter().any(|other| {
-                    matches!(other, Deed::TopUp { session: of, .. } if of == session)
-                });
+                let again = touched[place + 1..]
+                    .iter()
+                    .any(|other| matches!(other, Deed::TopUp { session: of, .. } if of == session));
                 assert!(!again, "two deeds on one session");
             }
         }

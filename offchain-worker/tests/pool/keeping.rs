@@ -61,7 +61,11 @@ fn surplus_sessions_are_closed_where_that_costs_nothing() {
         world.chain.settle(session, 20);
     }
     world.pass(200);
-    let closed = world.deeds().iter().filter(|deed| **deed == "close").count();
+    let closed = world
+        .deeds()
+        .iter()
+        .filter(|deed| **deed == "close")
+        .count();
     assert_eq!(closed, 3);
     assert!(!world.pool.open_sessions().is_empty());
     world.chain.bury();
@@ -146,4 +150,19 @@ fn sessions_that_are_there_are_found() {
     after.pass(6);
     assert!(after.deeds().is_empty());
     assert_eq!(leases(&mut after, 1).len(), 1);
+}
+
+// GIVEN a chain that refuses whatever is asked
+// WHEN much time passes, and then it takes it
+// THEN it was tried a few times only, because each try costs a fee, and there is a session in the end
+#[test]
+fn what_is_refused_is_not_tried_again_and_again() {
+    let mut world = World::new(config(), 1_000);
+    world.chain.refuses = true;
+    world.pass(100);
+    let tries = world.deeds().len();
+    assert!((2..=8).contains(&tries), "{tries}");
+    world.chain.refuses = false;
+    world.pass(80);
+    assert_eq!(world.sessions().len(), 1);
 }

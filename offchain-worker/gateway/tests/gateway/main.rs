@@ -8,6 +8,7 @@ mod hang_up;
 mod input;
 mod keys;
 mod live_page;
+mod load;
 mod logprobs;
 mod models;
 mod origins;

@@ -312,7 +312,12 @@ impl Task {
     }
 
     /// An operator did not answer, and nothing of the answer was delivered.
-    async fn refused(&self, session: &SessionId, operator: &AccountId, error: &ClientError) -> Attempt {
+    async fn refused(
+        &self,
+        session: &SessionId,
+        operator: &AccountId,
+        error: &ClientError,
+    ) -> Attempt {
         let shared = &self.shared;
         let blame = Blame::of(error);
         shared.blamed(operator, &blame, error);
@@ -338,7 +343,12 @@ impl Task {
     }
 
     /// Passes an answer on.
-    async fn follow(&self, mut answer: Answer, session: &SessionId, operator: &AccountId) -> Attempt {
+    async fn follow(
+        &self,
+        mut answer: Answer,
+        session: &SessionId,
+        operator: &AccountId,
+    ) -> Attempt {
         let shared = &self.shared;
         let seq = answer.seq();
         let mut taken = 0u32;
@@ -363,9 +373,6 @@ impl Task {
             match output {
                 Some(Ok(Output::Token(token))) => {
                     taken = taken.saturating_add(1);
-                    if taken == 1 {
-                        shared.operators().answered(operator);
-                    }
                     let sent = tokio::select! {
                         sent = self.events.send(event_of(token)) => sent.is_ok(),
                         () = self.cancel.cancelled() => false,
@@ -389,7 +396,12 @@ impl Task {
         }
     }
 
-    async fn finished(&self, finished: Finished, session: &SessionId, operator: &AccountId) -> Attempt {
+    async fn finished(
+        &self,
+        finished: Finished,
+        session: &SessionId,
+        operator: &AccountId,
+    ) -> Attempt {
         let shared = &self.shared;
         shared.receipted(&finished);
         shared.read_books(session, operator).await;
@@ -401,8 +413,9 @@ impl Task {
                     reason: format!("{operator} ended the answer before it began"),
                 });
             }
+        } else {
+            shared.operators().answered(operator);
         }
-        shared.operators().answered(operator);
         shared.may_audit(session, operator, &finished);
         let _ = self.events.send(Event::Finished(account(&finished))).await;
         Attempt::Over
@@ -425,7 +438,9 @@ impl Task {
         let mut ours = None;
         for finished in receipts.unwrap_or_default() {
             shared.receipted(&finished);
-            ours = (finished.receipt.receipt.seq == seq).then_some(finished).or(ours);
+            ours = (finished.receipt.receipt.seq == seq)
+                .then_some(finished)
+                .or(ours);
         }
         if shared.read_books(session, operator).await {
             shared.recover(*session, operator.clone(), taken as usize);
@@ -463,7 +478,11 @@ impl Task {
             shared.recover(*session, operator.clone(), taken as usize);
         }
         let own = matches!(blame, Blame::Own);
-        let kind = if own { FailureKind::Internal } else { FailureKind::Unavailable };
+        let kind = if own {
+            FailureKind::Internal
+        } else {
+            FailureKind::Unavailable
+        };
         Attempt::Stop(Failure {
             kind,
             reason: format!("The answer broke off after {taken} tokens: {error}."),
@@ -475,9 +494,7 @@ impl Task {
     fn price_of(&self, taken: u32) -> Balance {
         match taken {
             0 => 0,
-            taken => self
-                .price
-                .of(self.request.prompt_ids.len(), taken as usize),
+            taken => self.price.of(self.request.prompt_ids.len(), taken as usize),
         }
     }
 }

@@ -19,7 +19,7 @@ use chasqui_primitives::{
     audit::{judge, AuditThresholds, Verdict},
     session::{Seq, SessionId},
     trace::TraceLeaf,
-    CheckpointRoot,
+    CheckpointRoot, NumericProfile,
 };
 use chasqui_session::{
     journal::{Begun, Done},
@@ -61,25 +61,52 @@ pub trait Court: Send + Sync {
     async fn report(&self, request: &SignedRequest, receipt: &SignedReceipt) -> Result<()>;
 }
 
+/// Where an audit finds what to replay with.
+pub trait Weights: Send + Sync {
+    /// Whether a checkpoint's weights are there.
+    fn has(&self, checkpoint: &CheckpointRoot) -> bool;
+
+    /// A checkpoint as it is computed. Blocks while it loads.
+    ///
+    /// # Errors
+    /// It cannot be loaded.
+    fn engine(&self, checkpoint: &CheckpointRoot, profile: NumericProfile) -> Result<Arc<Engine>>;
+}
+
+impl Weights for ModelCache {
+    fn has(&self, checkpoint: &CheckpointRoot) -> bool {
+        self.is_available(checkpoint)
+    }
+
+    fn engine(&self, checkpoint: &CheckpointRoot, profile: NumericProfile) -> Result<Arc<Engine>> {
+        ModelCache::engine(self, checkpoint, profile)
+    }
+}
+
 /// Draws answers and keeps them until they are audited.
 pub struct Auditor {
     share: u32,
     queue: mpsc::Sender<Answered>,
     waiting: Mutex<Option<mpsc::Receiver<Answered>>>,
-    models: Arc<ModelCache>,
+    weights: Arc<dyn Weights>,
     court: Arc<dyn Court>,
     reports: bool,
 }
 
 impl Auditor {
-    /// Audits `share` millionths of the answers with `models`, and `reports` what is false to `court`.
-    pub fn new(share: u32, models: ModelCache, court: Arc<dyn Court>, reports: bool) -> Self {
+    /// Audits `share` millionths of the answers with `weights`, and `reports` what is false to `court`.
+    pub fn new(
+        share: u32,
+        weights: Arc<dyn Weights>,
+        court: Arc<dyn Court>,
+        reports: bool,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
         Self {
             share,
             queue,
             waiting: Mutex::new(Some(waiting)),
-            models: Arc::new(models),
+            weights,
             court,
             reports,
         }
@@ -119,7 +146,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
             Ok(Some(verdict)) => name(&verdict),
             Ok(None) => "no_model",
             Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "an answer could not be audited");
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "an answer could not be audited"
+                );
                 "failed"
             }
         };
@@ -155,22 +185,26 @@ async fn audit(
         let terms = shared.terms.read().unwrap_or_else(PoisonError::into_inner);
         terms.get(&root).cloned().flatten()
     };
-    let profile = terms.context("the checkpoint takes no payment any more")?.profile;
-    if !auditor.models.is_available(&root) {
+    let profile = terms
+        .context("the checkpoint takes no payment any more")?
+        .profile;
+    if !auditor.weights.has(&root) {
         return Ok(None);
     }
     let thresholds = auditor.court.thresholds(&root).await?;
-    let (models, genesis) = (auditor.models.clone(), journal_genesis(shared));
+    let (weights, genesis) = (auditor.weights.clone(), journal_genesis(shared));
     let (verdict, begun, done) = on_device(move || {
-        let engine = models.engine(&root, profile)?;
+        let engine = weights.engine(&root, profile)?;
         let verdict = replayed(&engine, genesis, &begun, &done, &thresholds)?;
         Ok((verdict, begun, done))
     })
     .await?;
     match verdict {
         Verdict::Valid => {}
-        Verdict::Soft => tracing::warn!(operator = %answered.operator, session = ?answered.session, seq,
-            "an answer deviates; one may by chance"),
+        Verdict::Soft => {
+            tracing::warn!(operator = %answered.operator, session = ?answered.session, seq,
+            "an answer deviates; one may by chance")
+        }
         _ => accuse(shared, auditor, answered, &begun, &done).await,
     }
     Ok(Some(verdict))
@@ -208,7 +242,14 @@ fn replayed(
     let commitment = Commitment::of(genesis, sampling, finish, &opening);
     let mut seed = [0; 32];
     getrandom::getrandom(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    let found = rastic(engine, &commitment, &opening, thresholds, &H256(seed), DEFAULT_K)?;
+    let found = rastic(
+        engine,
+        &commitment,
+        &opening,
+        thresholds,
+        &H256(seed),
+        DEFAULT_K,
+    )?;
     if found.tokens.is_empty() {
         // It failed without the model.
         return Ok(found.verdict);
@@ -221,11 +262,20 @@ fn replayed(
             token
         })
         .collect();
-    Ok(judge(&summarise(&tokens, thresholds.clip_micro), thresholds))
+    Ok(judge(
+        &summarise(&tokens, thresholds.clip_micro),
+        thresholds,
+    ))
 }
 
 /// An operator was found out.
-async fn accuse(shared: &Shared, auditor: &Auditor, answered: &Answered, begun: &Begun, done: &Done) {
+async fn accuse(
+    shared: &Shared,
+    auditor: &Auditor,
+    answered: &Answered,
+    begun: &Begun,
+    done: &Done,
+) {
     let Answered {
         session,
         operator,

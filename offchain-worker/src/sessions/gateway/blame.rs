@@ -67,11 +67,11 @@ impl Blame {
                 RefusalCode::UnknownSession
                 | RefusalCode::CapTooLow
                 | RefusalCode::SliceTooSmall
-                | RefusalCode::Price => Self::Channel,
-                RefusalCode::OutOfOrder
                 | RefusalCode::Expired
-                | RefusalCode::Stopped
-                | RefusalCode::Equivocation => Self::Lost,
+                | RefusalCode::Price => Self::Channel,
+                RefusalCode::OutOfOrder | RefusalCode::Stopped | RefusalCode::Equivocation => {
+                    Self::Lost
+                }
                 RefusalCode::Request => Self::Doubtful,
                 _ => Self::Operator,
             },

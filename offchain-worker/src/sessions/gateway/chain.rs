@@ -28,6 +28,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant},
 };
+use subxt::rpcs::client::rpc_params;
 
 type Call = api::runtime_types::chasqui_runtime::RuntimeCall;
 type SessionsCall = api::runtime_types::pallet_sessions::pallet::Call;
@@ -93,11 +94,16 @@ pub struct Mirror {
 
 impl Mirror {
     fn endpoints(&self) -> MutexGuard<'_, HashMap<AccountId, (Instant, Endpoint)>> {
-        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+        self.endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn show(&self, channels: HashMap<(SessionId, AccountId), Standing>) {
-        let mut shown = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = self
+            .channels
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *shown = channels;
     }
 }
@@ -183,7 +189,24 @@ impl ChainTreasury {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn read(&self, head: &Head) -> Result<(Facts, HashMap<(SessionId, AccountId), Standing>)> {
+    /// A connection that was restored may lead to another chain.
+    async fn check_genesis(&self) -> Result<()> {
+        let params = rpc_params![vec![0u32]];
+        let found: Vec<Option<H256>> = self.chain.request("chain_getBlockHash", params).await?;
+        let (found, expected) = (found.first().copied().flatten(), self.chain.genesis());
+        ensure!(
+            found == Some(expected),
+            "node {} is on another chain now: its genesis is {found:?}, not {expected:?}; start the gateway anew with the \
+             right --node",
+            self.chain.url()
+        );
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        head: &Head,
+    ) -> Result<(Facts, HashMap<(SessionId, AccountId), Standing>)> {
         let account = self.signer.account();
         let mut terms: HashMap<CheckpointRoot, Option<Terms>> = HashMap::new();
         for root in &self.checkpoints {
@@ -244,7 +267,9 @@ impl ChainTreasury {
                 members: committee.iter().filter_map(member).collect(),
             });
         }
-        let offers = terms.into_iter().map(|(checkpoint, terms)| Offer { checkpoint, terms });
+        let offers = terms
+            .into_iter()
+            .map(|(checkpoint, terms)| Offer { checkpoint, terms });
         let facts = Facts {
             block: head.number,
             epoch: registry::epoch(head).await?,
@@ -308,6 +333,7 @@ impl Treasury for ChainTreasury {
         if self.seen().is_some_and(|seen| head.number <= seen) {
             return Ok(None);
         }
+        self.check_genesis().await?;
         let (facts, channels) = self.read(&head).await?;
         self.mirror.show(channels);
         *self.seen() = Some(head.number);

@@ -113,6 +113,16 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// The session that it is about; an opening has none yet.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Open { .. } => None,
+            Self::TopUp { session, .. } | Self::Renew { session } | Self::Close { session } => {
+                Some(*session)
+            }
+        }
+    }
+
     /// Its name in logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {

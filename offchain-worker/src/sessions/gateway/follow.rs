@@ -4,9 +4,7 @@ use crate::{registry, sessions::view, view::fetch};
 use anyhow::{Context, Result};
 use chasqui_chain::{api, AccountId32, BlockId, Chain, Feed, Head, Item};
 use chasqui_gateway::{
-    live::{
-        ChainUpdate, Happening, Head as ShownHead, OperatorStanding, SessionState, MAX_SHOWN,
-    },
+    live::{ChainUpdate, Happening, Head as ShownHead, OperatorStanding, SessionState, MAX_SHOWN},
     LiveFeed,
 };
 use chasqui_primitives::{session::SessionId, Balance, CheckpointRoot};
@@ -113,7 +111,8 @@ impl Follower {
         let mut stirred = Stirred::default();
         for event in events.iter() {
             let event = event.context("reading events")?;
-            if let Err(error) = self.event(&event, &head, &mut stirred).await {
+            let told = self.event(&event, chain, &head, &mut stirred).await;
+            if let Err(error) = told {
                 let (pallet, name) = (event.pallet_name(), event.event_name());
                 tracing::debug!(%error, pallet, name, "an event of another runtime");
             }
@@ -220,7 +219,7 @@ impl Follower {
     async fn session(&mut self, head: &Head, id: SessionId) -> Result<()> {
         let Some(session) = view::session(head, &id).await? else {
             if self.sessions.remove(&id) {
-                self.publish(ChainUpdate::Session(gone(&id)));
+                self.publish(ChainUpdate::Session(SessionState::gone(format!("{id:?}"))));
             }
             return Ok(());
         };
@@ -257,6 +256,7 @@ impl Follower {
     async fn event(
         &mut self,
         event: &Event<'_, PolkadotConfig>,
+        chain: &Chain,
         head: &Head,
         stirred: &mut Stirred,
     ) -> Result<()> {
@@ -267,7 +267,9 @@ impl Follower {
         match (pallet, name) {
             ("Audits", "CaseClosed") => {
                 let told: audits::CaseClosed = event.decode_fields_unchecked_as()?;
-                let operator = self.subject(head, &told.subject.0).await?;
+                // What a case was about goes when it closes: the block before still has it.
+                let before = chain.at(head.number.saturating_sub(1)).await?;
+                let operator = self.subject(&before, &told.subject.0).await?;
                 self.publish(ChainUpdate::Audit(Happening {
                     block,
                     operator,
@@ -346,7 +348,7 @@ impl Follower {
         }));
     }
 
-    /// Whose work a case was about, as far as the block's state still says: it is often gone with the case.
+    /// Whose work a case is about.
     async fn subject(
         &self,
         head: &Head,
@@ -355,8 +357,8 @@ impl Follower {
         use chasqui_primitives::audit::Subject;
         let operator = match *subject {
             Subject::Job(job) => {
-                let outcome = fetch!(head, api::storage().jobs().outcomes(), (job,));
-                outcome.and_then(|outcome| outcome.executor)
+                let job = crate::view::job(head, job).await?;
+                job.and_then(|job| job.executor)
             }
             Subject::SessionTakings(id) => {
                 let takings = fetch!(head, api::storage().sessions().all_takings(), (id,));
@@ -385,18 +387,6 @@ fn operator_of(event: &Event<'_, PolkadotConfig>) -> Option<[u8; 32]> {
         return None;
     }
     event.field_bytes().get(..32)?.try_into().ok()
-}
-
-fn gone(id: &SessionId) -> SessionState {
-    SessionState {
-        session: format!("{id:?}"),
-        model: String::new(),
-        operator: String::new(),
-        deposit: "0".into(),
-        spent: "0".into(),
-        requests: 0,
-        open: false,
-    }
 }
 
 fn decided(decision: &chasqui_primitives::audit::Decision) -> String {

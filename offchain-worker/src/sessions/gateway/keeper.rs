@@ -1,7 +1,7 @@
 //! Keeps the pool true to the chain, and does on the chain what the pool plans.
 
 use super::{
-    facts::{Deed, Facts, Outcome, SessionFacts},
+    facts::{Deed, Facts, Outcome},
     pool::DeedId,
     Shared,
 };
@@ -50,30 +50,27 @@ impl Shared {
             return Ok(false);
         };
         self.offer(&facts);
-        let fresh = self.pool().observe(&facts, self.now());
-        for id in &fresh {
-            let session = facts.sessions.iter().find(|session| session.id == *id);
-            if let Some(session) = session {
-                self.adopt(session).await;
+        let gone = self.pool().observe(&facts, self.now());
+        let unread = self.pool().unread();
+        for (session, operator) in unread {
+            // What was spent, and what is still in flight, is in the journal.
+            if self.read_books(&session, &operator).await {
+                self.recover(session, operator, 0);
             }
         }
         for session in &facts.sessions {
             self.show_session(&session.id);
         }
-        self.changed.notify_waiters();
-        Ok(true)
-    }
-
-    /// A session that this process has not seen before: what was spent in it, and what is still in flight, is in the
-    /// journal.
-    async fn adopt(self: &Arc<Self>, session: &SessionFacts) {
-        tracing::info!(session = ?session.id, open = session.open, "found a session");
-        for member in &session.members {
-            let waits = self.read_books(&session.id, &member.operator).await;
-            if waits {
-                self.recover(session.id, member.operator.clone(), 0);
+        for session in gone {
+            self.publish(SessionState::gone(format!("{session:?}")));
+            let journal = self.client.journal().clone();
+            let forgotten = tokio::task::spawn_blocking(move || journal.forget(&session)).await;
+            if let Ok(Err(error)) = forgotten {
+                tracing::warn!(%error, "a session that is over stays in the journal");
             }
         }
+        self.changed.notify_waiters();
+        Ok(true)
     }
 
     /// Prices may have changed, and a checkpoint may take no payment any more.

@@ -34,9 +34,7 @@ use audit::{Answered, Auditor};
 use blame::Blame;
 use chasqui_gateway::{
     live::SessionState,
-    upstream::{
-        Cancel, Embedding, Event, Failure, FailureKind, Finished as Ended, Model, Request,
-    },
+    upstream::{Cancel, Embedding, Event, Failure, FailureKind, Finished as Ended, Model, Request},
     LiveFeed, Upstream,
 };
 use chasqui_primitives::{
@@ -139,10 +137,7 @@ impl Shared {
     /// A receipt was checked.
     fn receipted(&self, finished: &Finished) {
         let receipt = &finished.receipt.receipt;
-        self.metrics
-            .receipts
-            .with_label_values(&["checked"])
-            .inc();
+        self.metrics.receipts.with_label_values(&["checked"]).inc();
         self.metrics.receipted.add(keeper::dot(receipt.price));
         self.pool().receipt(&receipt.session);
         self.show_session(&receipt.session);

@@ -41,6 +41,11 @@ pub fn price_of(terms: &Terms) -> Price {
 }
 
 impl Described {
+    /// Of a model whose text is known already.
+    pub fn of(checkpoint: CheckpointRoot, model: Model) -> Self {
+        Self { checkpoint, model }
+    }
+
     /// Reads the checkpoint's text files out of `blobs`.
     ///
     /// # Errors
@@ -106,12 +111,16 @@ impl Described {
 /// When a file was written, in seconds since 1970; 0 where the file system does not say.
 fn modified(file: &Path) -> u64 {
     let time = std::fs::metadata(file).and_then(|file| file.modified());
-    let since = time.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let since = time
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since.map_or(0, |since| since.as_secs())
 }
 
 /// Whether clients can ask for a model of this name.
 pub fn is_model_id(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || "._:@/-".contains(c);
-    !name.is_empty() && name.len() <= chasqui_gateway::local::MAX_MODEL_ID && name.chars().all(legal)
+    !name.is_empty()
+        && name.len() <= chasqui_gateway::local::MAX_MODEL_ID
+        && name.chars().all(legal)
 }

@@ -39,7 +39,12 @@ impl Shared {
     }
 
     /// Has a channel's request in flight resolved in the background. Its client got `tokens` of it.
-    pub(super) fn recover(self: &Arc<Self>, session: SessionId, operator: AccountId, tokens: usize) {
+    pub(super) fn recover(
+        self: &Arc<Self>,
+        session: SessionId,
+        operator: AccountId,
+        tokens: usize,
+    ) {
         self.pool().stick(&session, &operator);
         self.metrics.stuck.inc();
         let shared = self.clone();

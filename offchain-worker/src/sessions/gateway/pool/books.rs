@@ -9,6 +9,9 @@ use chasqui_session::AccountId;
 /// For how many blocks a transaction may still get in after nothing was heard of it: as long as it is mortal, and some.
 const UNSURE_BLOCKS: u32 = 80;
 
+/// What the chain refuses is tried again after one block, then after twice as many each time, up to 64.
+const MOST_DOUBLINGS: u32 = 6;
+
 /// Money that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Short {
@@ -172,19 +175,22 @@ impl Pool {
         };
         match outcome {
             Outcome::Done(session) => {
-                let session = *session;
+                let (about, session) = (pending.deed.session(), *session);
                 pending.progress = Progress::Included { session, at };
-                self.refused = None;
+                self.refused.remove(&about);
                 // The finalised chain may have shown it before.
                 self.account_for(&[]);
             }
             Outcome::Unsure(_) => {
                 pending.progress = Progress::Unsure { until: None };
             }
-            Outcome::Refused { reason, unfunded } => {
-                if *unfunded {
-                    self.refused = Some((at, reason.clone()));
-                }
+            Outcome::Refused { .. } => {
+                // Each try costs a fee.
+                let about = pending.deed.session();
+                let (refusals, until) = self.refused.entry(about).or_default();
+                let blocks = 1u32 << (*refusals).min(MOST_DOUBLINGS);
+                *refusals = refusals.saturating_add(1);
+                *until = at.saturating_add(blocks);
                 self.pending.remove(&id);
             }
         }
@@ -268,8 +274,17 @@ impl Pool {
         }
     }
 
-    /// Whether something is under way on a session.
+    /// Whether the chain has just refused something about a session, or an opening.
+    pub(super) fn is_refused(&self, about: Option<SessionId>) -> bool {
+        let refused = self.refused.get(&about);
+        refused.is_some_and(|(_, until)| self.block < *until)
+    }
+
+    /// Whether something is under way on a session, or was just refused.
     pub(super) fn is_touched(&self, id: &SessionId) -> bool {
+        if self.is_refused(Some(*id)) {
+            return true;
+        }
         self.pending.values().any(|pending| match &pending.deed {
             Deed::Open { .. } => false,
             Deed::TopUp { session, .. } | Deed::Renew { session } | Deed::Close { session } => {

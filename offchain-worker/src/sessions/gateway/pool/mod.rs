@@ -109,21 +109,28 @@ impl Slot {
 
     /// Members whose channels can go on, now or once they are unstuck or grown.
     fn living(&self) -> impl Iterator<Item = &Member> {
-        let alive = |member: &&Member| !member.stopped && !self.lost.contains(&member.operator);
+        let alive = |member: &&Member| {
+            let operator = &member.operator;
+            !member.stopped && !self.lost.contains(operator) && self.spent.contains_key(operator)
+        };
         self.facts.members.iter().filter(alive)
+    }
+
+    /// Whether something of its committee has still to be read.
+    fn is_unread(&self) -> bool {
+        let members = self.facts.members.iter();
+        let mut unread = members.filter(|member| !self.spent.contains_key(&member.operator));
+        unread.next().is_some()
     }
 
     /// Whether it may serve, now or soon.
     fn counts(&self) -> bool {
-        self.facts.open && (self.facts.drawing || self.living().next().is_some())
+        let soon = self.facts.drawing || self.is_unread();
+        self.facts.open && (soon || self.living().next().is_some())
     }
 
     /// The first member that `choice` would ask for `price`: rank, place, and who.
-    fn candidate(
-        &self,
-        price: Balance,
-        choice: &dyn Choice,
-    ) -> Option<(u32, usize, &AccountId)> {
+    fn candidate(&self, price: Balance, choice: &dyn Choice) -> Option<(u32, usize, &AccountId)> {
         if !self.facts.open {
             return None;
         }
@@ -164,8 +171,9 @@ pub struct Pool {
     epoch: EpochIndex,
     free: Balance,
     next: u64,
-    /// What the account lacked when the chain last refused something for want of money.
-    refused: Option<(u32, String)>,
+    /// What the chain refused lately, by session, `None` for openings: how often in a row, and until which block it is not
+    /// tried again.
+    refused: BTreeMap<Option<SessionId>, (u32, u32)>,
 }
 
 impl Pool {
@@ -182,7 +190,7 @@ impl Pool {
             epoch: 0,
             free: 0,
             next: 0,
-            refused: None,
+            refused: BTreeMap::new(),
         }
     }
 
@@ -191,8 +199,8 @@ impl Pool {
         self.next
     }
 
-    /// Takes what the finalised chain says. Returns the sessions that are new here: what was spent in them is not known
-    /// yet, see [`Self::spent`].
+    /// Takes what the finalised chain says. Returns the sessions that were closing and are gone: nothing can come of them
+    /// any more.
     pub fn observe(&mut self, facts: &Facts, now: Millis) -> Vec<SessionId> {
         if facts.block < self.block {
             return Vec::new();
@@ -205,8 +213,14 @@ impl Pool {
             .filter(|session| lines.contains_key(&session.checkpoint))
             .collect();
         let there: BTreeSet<SessionId> = ours.iter().map(|session| session.id).collect();
-        self.sessions
-            .retain(|id, slot| there.contains(id) || slot.busy);
+        let mut gone = Vec::new();
+        self.sessions.retain(|id, slot| {
+            let stays = there.contains(id) || slot.busy;
+            if !stays && !slot.facts.open {
+                gone.push(*id);
+            }
+            stays
+        });
         let mut fresh = Vec::new();
         for session in ours {
             let order = self.number();
@@ -228,12 +242,25 @@ impl Pool {
                 }
             }
         }
+        self.refused
+            .retain(|id, _| id.is_none_or(|id| there.contains(&id)));
         // One that has vanished from the chain while it serves can do nothing more.
         for (id, slot) in &mut self.sessions {
             slot.facts.open &= there.contains(id);
         }
         self.account_for(&fresh);
-        fresh
+        gone
+    }
+
+    /// Channels of committees of which it is not known yet what was spent on them: until [`Self::spent`] says so, they
+    /// serve nothing.
+    pub fn unread(&self) -> Vec<(SessionId, AccountId)> {
+        let unread = self.sessions.values().flat_map(|slot| {
+            let members = slot.facts.members.iter().map(|member| &member.operator);
+            let unread = members.filter(|operator| !slot.spent.contains_key(*operator));
+            unread.map(|operator| (slot.facts.id, operator.clone()))
+        });
+        unread.collect()
     }
 
     /// What a channel's requests cost, and can cost at the most, as its journal has it.
@@ -365,11 +392,15 @@ impl Pool {
             let could = |member: &Member| slot.left(member) >= price && wanted(slot, member);
             slot.facts.open && slot.living().filter(stuck).any(could)
         };
-        let drawn = |slot: &Slot| slot.facts.open && slot.facts.drawing;
+        let drawn = |slot: &Slot| slot.facts.open && (slot.facts.drawing || slot.is_unread());
         if of_it().any(|slot| busy(slot) || drawn(slot) || unsticks(slot)) {
             return Ok(());
         }
-        if self.pending.values().any(|one| self.is_for(one, checkpoint)) {
+        if self
+            .pending
+            .values()
+            .any(|one| self.is_for(one, checkpoint))
+        {
             return Ok(());
         }
         let mut why = Why::Nobody;
@@ -383,8 +414,13 @@ impl Pool {
                 }
             }
         }
-        // Another session can be opened.
-        if self.open_count(checkpoint) < self.config.most_sessions {
+        // Another session can be opened; not for a request that has asked a whole committee in vain.
+        let in_vain = |slot: &Slot| {
+            let mut living = slot.living().peekable();
+            slot.facts.open && living.peek().is_some() && !living.any(|member| wanted(slot, member))
+        };
+        let in_vain = of_it().any(in_vain);
+        if !in_vain && self.open_count(checkpoint) < self.config.most_sessions {
             match self.afford(self.cost_of_opening()) {
                 Ok(()) => return Ok(()),
                 Err(short) => why = Why::Money(short),
@@ -461,7 +497,10 @@ impl Pool {
     /// A session as it stands here: the chain's facts, what its requests cost, and how many receipts came.
     pub fn state(&self, session: &SessionId) -> Option<(SessionFacts, Balance, u64)> {
         let slot = self.sessions.get(session)?;
-        let spent = slot.spent.values().fold(0, |sum: Balance, one| sum.saturating_add(*one));
+        let spent = slot
+            .spent
+            .values()
+            .fold(0, |sum: Balance, one| sum.saturating_add(*one));
         Some((slot.facts.clone(), spent, slot.receipts))
     }
 

@@ -35,13 +35,20 @@ impl Pool {
         all.filter(move |slot| slot.facts.checkpoint == *root)
     }
 
-    fn plan_openings(&mut self, root: &CheckpointRoot, now: Millis, deeds: &mut Vec<(DeedId, Deed)>) {
+    fn plan_openings(
+        &mut self,
+        root: &CheckpointRoot,
+        now: Millis,
+        deeds: &mut Vec<(DeedId, Deed)>,
+    ) {
         let wanted = self.wanted(root, now);
         loop {
             let openings = self
                 .pending
                 .values()
-                .filter(|one| matches!(&one.deed, Deed::Open { checkpoint, .. } if checkpoint == root))
+                .filter(
+                    |one| matches!(&one.deed, Deed::Open { checkpoint, .. } if checkpoint == root),
+                )
                 .count();
             let serving = self.of(root).filter(|slot| slot.counts()).count();
             let open = self.open_count(root).saturating_add(openings);
@@ -49,9 +56,7 @@ impl Pool {
             if enough || open >= self.config.most_sessions || openings >= OPENINGS {
                 return;
             }
-            // The chain has just said no: not before another block.
-            let refused = self.refused.as_ref().is_some_and(|(at, _)| *at == self.block);
-            if refused || self.afford(self.cost_of_opening()).is_err() {
+            if self.is_refused(None) || self.afford(self.cost_of_opening()).is_err() {
                 return;
             }
             let deposit = self.config.deposit;
@@ -78,9 +83,10 @@ impl Pool {
         if self.of(root).filter(open).any(|slot| largest(slot) >= need) {
             return;
         }
-        let grows = self.pending.values().any(|one| {
-            matches!(one.deed, Deed::TopUp { .. }) && self.is_for(one, root)
-        });
+        let grows = self
+            .pending
+            .values()
+            .any(|one| matches!(one.deed, Deed::TopUp { .. }) && self.is_for(one, root));
         let best = self.of(root).filter(open).max_by_key(|slot| largest(slot));
         let Some(session) = best.map(|slot| slot.facts.id).filter(|_| !grows) else {
             return;
@@ -103,7 +109,7 @@ impl Pool {
             let Some(slot) = self.sessions.get(&id) else {
                 continue;
             };
-            if self.is_touched(&id) {
+            if self.is_touched(&id) || slot.is_unread() {
                 continue;
             }
             let left = slot.living().map(|member| slot.left(member)).max();
@@ -157,7 +163,12 @@ impl Pool {
     }
 
     /// One session that nobody needed for long is closed, where that forfeits nothing.
-    fn plan_closing(&mut self, root: &CheckpointRoot, now: Millis, deeds: &mut Vec<(DeedId, Deed)>) {
+    fn plan_closing(
+        &mut self,
+        root: &CheckpointRoot,
+        now: Millis,
+        deeds: &mut Vec<(DeedId, Deed)>,
+    ) {
         let wanted = self.wanted(root, now);
         let serving = self.of(root).filter(|slot| slot.counts()).count();
         if serving <= wanted {
