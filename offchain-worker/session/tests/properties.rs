@@ -5,7 +5,7 @@ mod common;
 
 use chasqui_session::{
     journal::{
-        Accepted, Answer, Begun, ClientJournal, Done, ExecutorJournal, ExecutorLimits, Leaf,
+        Accepted, Answer, Begun, ClientJournal, Done, ExecutorJournal, ExecutorLimits, Leaf, Voided,
     },
     ChainView,
 };
@@ -34,6 +34,8 @@ enum Step {
     Settle(bool),
     /// A copy of some earlier request arrives.
     Replay(usize),
+    /// Some request has lapsed, the client asks for its void, and the executor decides.
+    Void(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -46,6 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::KillExecutor),
         1 => any::<bool>().prop_map(Step::Settle),
         1 => any::<usize>().prop_map(Step::Replay),
+        2 => any::<usize>().prop_map(Step::Void),
     ]
 }
 
@@ -155,6 +158,22 @@ impl Both {
                     self.deliver(&ask);
                 }
             }
+            Step::Void(index) => {
+                let Some(ask) = self.signed.get(index % self.signed.len().max(1)).cloned() else {
+                    return;
+                };
+                let mut shown = self.standing();
+                shown.now = ask.signed.request.valid_until + 1;
+                let sign = |receipt| liar::signed(receipt, "Bob");
+                match self.executor().void(&ask.signed, &shown, sign).unwrap() {
+                    Voided::Void(receipt) => {
+                        assert!(receipt.receipt.is_void());
+                        self.send(*receipt);
+                    }
+                    Voided::Refuse(_) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
             Step::Answer(tokens) => {
                 let held = self.executor().channel(&session).unwrap();
                 let last = held
@@ -185,7 +204,9 @@ impl Both {
             Step::KillClient => self.start_client(),
             Step::KillExecutor => self.start_executor(),
             Step::Settle(heard) => {
-                let Some((last, claim)) = self.executor().claim(&session).unwrap() else {
+                let claim = self.executor().claim(&session).unwrap();
+                // Voids alone are not worth a settlement.
+                let Some((last, claim)) = claim.filter(|(_, claim)| claim.sum > 0) else {
                     return;
                 };
                 // One that settled and did not hear of it claims the same again: the chain refuses.

@@ -11,7 +11,7 @@ use chasqui_primitives::{
 };
 use chasqui_session::{
     tls::TlsKey,
-    wire::{frame, Ask, Event, LogProbs, Refusal, RefusalCode, Resume, Token},
+    wire::{frame, Ask, Event, LogProbs, Refusal, RefusalCode, Resume, Token, VoidAsk},
     HashSigner, Receipt, Request, SignedReceipt, SignedRequest,
 };
 use parity_scale_codec::Encode;
@@ -97,6 +97,20 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
         signature: HashSigner::sign(&operator, &receipt_hash.0),
         receipt,
     };
+    let void = Receipt::void(&genesis, &signed.request);
+    let void_hash = void.signing_hash(&genesis);
+    let voided = SignedReceipt {
+        signature: HashSigner::sign(&operator, &void_hash.0),
+        receipt: void,
+    };
+    let void_leaf = tree::Leaf {
+        receipt: void_hash,
+        price: 0,
+        ..leaf
+    };
+    let void_ask = VoidAsk {
+        signed: signed.clone(),
+    };
     let query = Resume::new(&genesis, session, operator.account(), 100, &client);
     let refusal = Refusal::new(RefusalCode::Busy, "seq", "later");
     vec![
@@ -124,6 +138,16 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
         ("trace root", answered.receipt.trace_root.0.to_vec()),
         ("receipt, signing hash", receipt_hash.0.to_vec()),
         ("receipt frame", frame(&Event::Receipt(answered)).to_vec()),
+        ("void frame", frame(&void_ask).to_vec()),
+        ("void receipt, signing hash", void_hash.0.to_vec()),
+        (
+            "void receipt frame",
+            frame(&Event::Receipt(voided)).to_vec(),
+        ),
+        (
+            "root of a void's leaf alone",
+            tree::claim(&[void_leaf]).unwrap().root.0.to_vec(),
+        ),
         ("refused frame", frame(&Event::Refused(refusal)).to_vec()),
         (
             "resume, signing hash",

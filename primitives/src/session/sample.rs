@@ -1,4 +1,5 @@
-//! What an audit of settled money looks at: plancks drawn uniformly, and the leaves that they lie under.
+//! What an audit of settled money looks at: plancks drawn uniformly, the leaves that they lie under, and what an operator shows of
+//! them on chain.
 
 #![deny(
     clippy::arithmetic_side_effects,
@@ -250,12 +251,6 @@ impl ShownAnswer {
         }
         leaf.plancks(genesis, place)
     }
-}
-
-/// Leaves alone.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
-pub struct Opening {
-    pub leaves: BoundedVec<OpenedLeaf, ConstU32<MOST_PLANCKS>>,
 }
 
 /// I4: whether every planck of `drawn` lies in one of `ranges`.
