@@ -1,6 +1,6 @@
 //! Clients that ask a gateway over HTTP and read the answer as it streams.
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Bytes,
@@ -276,6 +276,8 @@ async fn ask(load: &Load, sender: &mut SendRequest<Full<Bytes>>, number: usize) 
 #[derive(Default)]
 struct Stream {
     rest: Vec<u8>,
+    /// When the answer began: its first tokens may be such as have no text.
+    began: Option<Duration>,
     /// When each piece of text came.
     times: Vec<Duration>,
     usage: Value,
@@ -302,11 +304,11 @@ impl Stream {
             if value["error"].is_object() {
                 self.error = Some(value["error"]["message"].to_string());
             }
-            if value["choices"][0]["text"]
-                .as_str()
-                .is_some_and(|text| !text.is_empty())
-            {
-                self.times.push(now);
+            if let Some(text) = value["choices"][0]["text"].as_str() {
+                self.began.get_or_insert(now);
+                if !text.is_empty() {
+                    self.times.push(now);
+                }
             }
             if value["usage"].is_object() {
                 self.usage = value["usage"].take();
@@ -326,9 +328,8 @@ impl Stream {
     }
 
     fn answer(self, total: Duration) -> Result<Answer> {
-        let Some(first) = self.times.first().copied() else {
-            bail!("an answer without text");
-        };
+        let first = self.times.first().copied().or(self.began);
+        let first = first.context("an answer without a beginning")?;
         let choice = &self.extension["choices"][0];
         let place = match choice["session"].as_str() {
             None => None,

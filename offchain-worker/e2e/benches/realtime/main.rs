@@ -231,6 +231,7 @@ impl Bench {
         let load = self.load(&gateway, clients, requests)?;
         let run = load::run(&load, &Progress::default())?;
         let sessions_many = stats::summary(&run, clients);
+        say(&format!("{clients} clients: {sessions_many}"));
         let ended = self.end(network, gateway, &mut ledger, run)?;
         let asked = warming.len() + alone + ended.run.outcomes.len();
         let footprint = Footprint::of(&ended.blocks).json(asked);
@@ -363,6 +364,7 @@ impl Bench {
         };
         let run = load::run(&load, &Progress::default())?;
         let summary = stats::summary(&run, sessions);
+        say(&format!("{sessions} clients: {summary}"));
         let ended = self.end(network, gateway, &mut ledger, run)?;
         let mut outcomes = warming;
         outcomes.extend(ended.run.outcomes);
