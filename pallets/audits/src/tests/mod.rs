@@ -10,6 +10,7 @@ mod interested;
 mod machine;
 mod many_cases;
 mod missing_auditors;
+mod no_openings;
 mod openings;
 mod parameters;
 mod stage_one;

@@ -84,7 +84,7 @@ fn cancelled_grant_returns_what_it_has_not_paid() {
         // GIVEN a grant with a paid, a proven, and an open milestone
         donate(100 * DOT);
         let before = Fund::status().free;
-        assert_ok!(grant(&[(1 * DOT, 50), (2 * DOT, 50), (4 * DOT, 50)]));
+        assert_ok!(grant(&[(DOT, 50), (2 * DOT, 50), (4 * DOT, 50)]));
         assert_ok!(prove(0, 0));
         assert_ok!(approve(0, 0));
         assert_ok!(prove(0, 1));
