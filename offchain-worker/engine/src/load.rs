@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 
 use crate::assets::Assets;
+use crate::config::LlamaConfig;
 use crate::cpu::decoder::{CpuDecoder, CpuOptions};
 use crate::cpu::matrix::Precision;
 use crate::cpu::simd::SimdLevel;
@@ -14,6 +15,7 @@ use crate::decoder::{BurnDecoder, Decoder};
 use crate::error::{EngineError, Result};
 use crate::generate::Engine;
 use crate::model::Llama;
+use crate::weights::{Adapter, WeightFiles};
 
 /// How to load a model. [`LoadOptions::default`] takes what the machine has and changes nothing.
 #[derive(Debug, Clone, Default)]
@@ -74,9 +76,24 @@ impl Engine {
     /// Any file is damaged or they do not fit each other, or the device or an option is not
     /// available. See [`EngineError`].
     pub fn load_with(dir: &Path, options: &LoadOptions) -> Result<Self> {
+        Self::load_adapted(dir, None, options)
+    }
+
+    /// As [`Self::load_with`], the weights changed by the adapter in the folder `adapter`, if there is one; see
+    /// [`Adapter`].
+    ///
+    /// # Errors
+    /// As [`Self::load_with`] and [`Adapter::open`].
+    pub fn load_adapted(dir: &Path, adapter: Option<&Path>, options: &LoadOptions) -> Result<Self> {
+        let config = LlamaConfig::from_file(&dir.join("config.json"))?;
+        let mut files = WeightFiles::open(dir)?;
+        if let Some(adapter) = adapter {
+            files = files.with_adapter(Adapter::open(adapter, &config)?);
+        }
         let decoder: Arc<dyn Decoder> = match options.device.as_str() {
-            "" | "auto" | "cpu" => Arc::new(CpuDecoder::from_dir(
-                dir,
+            "" | "auto" | "cpu" => Arc::new(CpuDecoder::from_files(
+                config,
+                &files,
                 &CpuOptions {
                     threads: options.threads,
                     precision: options.precision,
@@ -86,12 +103,19 @@ impl Engine {
             name if name.split(':').next() == Some("cuda") => {
                 let ordinal = crate::device::ordinal(name)?;
                 options.check_plain(false)?;
-                Arc::new(CudaDecoder::from_dir(dir, ordinal, options.precision)?)
+                Arc::new(CudaDecoder::from_files(
+                    config,
+                    &files,
+                    ordinal,
+                    options.precision,
+                )?)
             }
             name => {
                 let device = crate::device::open(name)?;
                 options.check_plain(true)?;
-                Arc::new(BurnDecoder::new(Llama::from_dir(dir, &device)?))
+                Arc::new(BurnDecoder::new(Llama::from_files(
+                    &config, &files, &device,
+                )?))
             }
         };
         let assets = Assets::from_dir(dir, decoder.config().vocab_size)?;

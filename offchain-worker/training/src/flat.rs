@@ -54,6 +54,26 @@ impl Layout {
         Self { entries, len }
     }
 
+    /// The layout of parameters of these paths and shapes; each path once.
+    pub fn from_shapes(shapes: impl IntoIterator<Item = (String, Vec<usize>)>) -> Self {
+        let mut entries: Vec<Entry> = shapes
+            .into_iter()
+            .map(|(path, shape)| Entry {
+                path,
+                shape,
+                range: 0..0,
+            })
+            .collect();
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut len = 0;
+        for entry in &mut entries {
+            let size: usize = entry.shape.iter().product();
+            entry.range = len..len + size;
+            len += size;
+        }
+        Self { entries, len }
+    }
+
     /// Number of scalar parameters.
     pub fn len(&self) -> usize {
         self.len

@@ -9,6 +9,7 @@
 
 #![warn(missing_docs)]
 
+pub mod adapter;
 mod card;
 pub mod corpus;
 pub mod data;

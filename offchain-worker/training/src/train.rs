@@ -1,9 +1,12 @@
 //! Gradient steps and the loss on text that was not trained on.
 
+use std::borrow::Cow;
+
 use burn::tensor::{activation, Device, Int, Tensor, TensorData};
 use chasqui_engine::config::LlamaConfig;
 use chasqui_engine::model::Llama;
 
+use crate::adapter::LowRank;
 use crate::error::{Result, TrainingError};
 use crate::flat::Layout;
 use crate::optim::{clip_global_norm, AdamW, AdamWConfig, CosineSchedule};
@@ -39,12 +42,26 @@ pub struct StepReport {
     pub learning_rate: f64,
 }
 
+/// A teacher whose predictions a student learns from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distillation {
+    /// Both models' logits are divided by it before they are compared; above 0.
+    pub temperature: f64,
+    /// The teacher's share of the loss, in `(0, 1]`; the rest is the data's.
+    pub share: f64,
+}
+
 /// A model in training: weights and optimiser state on the host, gradients by micro-batches.
 pub struct Trainer {
     config: TrainConfig,
+    /// Of what is trained: all weights, or an adapter.
     layout: Layout,
+    /// Of the network's weights.
+    network: Layout,
     params: Vec<f32>,
     optimizer: AdamW,
+    adapter: Option<LowRank>,
+    teacher: Option<(Llama, Distillation)>,
     /// Built once for its structure; its weights are replaced before every use.
     tracked: Llama,
     plain: Llama,
@@ -84,14 +101,73 @@ impl Trainer {
         let optimizer = AdamW::new(config.optimizer, layout.len());
         Ok(Self {
             config,
+            network: layout.clone(),
             layout,
             params,
             optimizer,
+            adapter: None,
+            teacher: None,
             tracked,
             plain,
             tracked_device,
             device,
         })
+    }
+
+    /// Trains `adapter` from now on, beginning with `params`, and a new optimiser; the network's own weights are those that
+    /// the adapter holds frozen.
+    ///
+    /// # Errors
+    /// `params` do not fit the adapter.
+    pub fn with_adapter(mut self, adapter: LowRank, params: Vec<f32>) -> Result<Self> {
+        adapter.expand(&params)?;
+        self.layout = adapter.layout().clone();
+        self.optimizer = AdamW::new(self.config.optimizer, self.layout.len());
+        self.params = params;
+        self.adapter = Some(adapter);
+        Ok(self)
+    }
+
+    /// Learns from now on from `teacher` (on the trainer's device) beside the data.
+    ///
+    /// # Errors
+    /// A setting is out of range, or the teacher has another vocabulary.
+    pub fn with_teacher(mut self, teacher: Llama, settings: Distillation) -> Result<Self> {
+        let Distillation { temperature, share } = settings;
+        if !(temperature.is_finite() && temperature > 0.0) {
+            return Err(TrainingError::setting(
+                "temperature",
+                format!("is {temperature}, must be above 0"),
+            ));
+        }
+        if !(share > 0.0 && share <= 1.0) {
+            return Err(TrainingError::setting(
+                "share",
+                format!("is {share}, must be above 0 and at most 1"),
+            ));
+        }
+        let (theirs, ours) = (teacher.config().vocab_size, self.model_config().vocab_size);
+        if theirs != ours {
+            return Err(TrainingError::setting(
+                "teacher",
+                format!("has a vocabulary of {theirs}, the student one of {ours}"),
+            ));
+        }
+        self.teacher = Some((teacher, settings));
+        Ok(self)
+    }
+
+    /// The adapter that is trained, if it is not all weights.
+    pub fn adapter(&self) -> Option<&LowRank> {
+        self.adapter.as_ref()
+    }
+
+    /// The network's weights.
+    fn weights(&self) -> Result<Cow<'_, [f32]>> {
+        match &self.adapter {
+            Some(adapter) => adapter.expand(&self.params).map(Cow::Owned),
+            None => Ok(Cow::Borrowed(&self.params)),
+        }
     }
 
     /// The network's configuration.
@@ -128,7 +204,7 @@ impl Trainer {
         &self.layout
     }
 
-    /// The weights.
+    /// What is trained: the weights, or the adapter.
     pub fn params(&self) -> &[f32] {
         &self.params
     }
@@ -148,7 +224,8 @@ impl Trainer {
     /// # Errors
     /// None in practice: the layout is the model's own.
     pub fn model(&self) -> Result<Llama> {
-        self.layout.write(self.plain.clone(), &self.params, false)
+        let weights = self.weights()?;
+        self.network.write(self.plain.clone(), &weights, false)
     }
 
     /// One optimiser step on a batch of sequences of equal length, each one id longer than it has
@@ -189,6 +266,7 @@ impl Trainer {
     /// Mean loss and its gradient. Micro-batches are spread over threads and summed in their own
     /// order, so that the sum has the same bits for any number of threads.
     fn loss_and_gradient(&self, batch: &[Vec<u32>]) -> Result<(f64, Vec<f32>)> {
+        let weights = self.weights()?;
         let parts: Vec<&[Vec<u32>]> = batch.chunks(self.config.micro_batch).collect();
         let threads = self.config.threads.min(parts.len());
         let mut results: Vec<Option<Result<(f64, Vec<f32>)>>> =
@@ -201,13 +279,15 @@ impl Trainer {
                     // Modules may be sent, not shared: every thread has its own structure.
                     let module = self.tracked.clone();
                     let worker = Worker {
-                        layout: &self.layout,
-                        params: &self.params,
+                        layout: &self.network,
+                        params: &weights,
+                        plain: self.device.clone(),
                         device: self.tracked_device.clone(),
                     };
+                    let teacher = self.teacher.clone();
                     scope.spawn(move || {
                         mine.into_iter()
-                            .map(|i| (i, worker.part(module.clone(), parts[i])))
+                            .map(|i| (i, worker.part(module.clone(), teacher.as_ref(), parts[i])))
                             .collect::<Vec<_>>()
                     })
                 })
@@ -225,7 +305,7 @@ impl Trainer {
         });
         let total = batch.len() as f64;
         let mut loss = 0.0;
-        let mut gradient = vec![0.0f32; self.layout.len()];
+        let mut gradient = vec![0.0f32; self.network.len()];
         for (part, result) in parts.iter().zip(results.into_iter().flatten()) {
             let (part_loss, part_gradient) = result?;
             let share = part.len() as f64 / total;
@@ -235,6 +315,10 @@ impl Trainer {
                 *sum += share * value;
             }
         }
+        let gradient = match &self.adapter {
+            Some(adapter) => adapter.pull_back(&self.params, &gradient)?,
+            None => gradient,
+        };
         Ok((loss, gradient))
     }
 
@@ -251,14 +335,27 @@ impl Trainer {
 struct Worker<'a> {
     layout: &'a Layout,
     params: &'a [f32],
+    plain: Device,
     device: Device,
 }
 
 impl Worker<'_> {
-    fn part(&self, module: Llama, part: &[Vec<u32>]) -> Result<(f64, Vec<f32>)> {
+    fn part(
+        &self,
+        module: Llama,
+        teacher: Option<&(Llama, Distillation)>,
+        part: &[Vec<u32>],
+    ) -> Result<(f64, Vec<f32>)> {
         // New leaves for each graph: graphs that share a node also share a lock.
         let module = self.layout.write(module, self.params, true)?;
-        let loss = cross_entropy(&module, &self.device, part);
+        let loss = match teacher {
+            None => cross_entropy(&module, &self.device, part),
+            Some((teacher, settings)) => {
+                let theirs = logits(teacher, &self.plain, part).into_data();
+                let theirs = Tensor::<2>::from_data(theirs, &self.device);
+                distilled(&module, theirs, settings, &self.device, part)
+            }
+        };
         let mut gradients = loss.backward();
         let gradient = self.layout.read_gradients(&module, &mut gradients)?;
         Ok((f64::from(loss.into_scalar::<f32>()), gradient))
@@ -299,23 +396,55 @@ fn check_batch(batch: &[Vec<u32>]) -> Result<()> {
     Ok(())
 }
 
-fn cross_entropy(model: &Llama, device: &Device, sequences: &[Vec<u32>]) -> Tensor<1> {
-    let rows = sequences.len();
+/// Ids of `sequences` without the last ones (`skip` 0) or the first ones (`skip` 1).
+fn ids(sequences: &[Vec<u32>], skip: usize, device: &Device) -> Tensor<2, Int> {
     let columns = sequences[0].len() - 1;
-    let ids = |skip: usize| {
-        let ids: Vec<i64> = sequences
-            .iter()
-            .flat_map(|sequence| &sequence[skip..skip + columns])
-            .map(|&id| i64::from(id))
-            .collect();
-        Tensor::<2, Int>::from_data(TensorData::new(ids, [rows, columns]), device)
-    };
-    let logits = model.forward(ids(0));
-    let [_, _, vocab] = logits.dims();
-    let logits = logits.reshape([rows * columns, vocab]);
-    let targets = ids(1).reshape([rows * columns, 1]);
+    let ids: Vec<i64> = sequences
+        .iter()
+        .flat_map(|sequence| &sequence[skip..skip + columns])
+        .map(|&id| i64::from(id))
+        .collect();
+    Tensor::from_data(TensorData::new(ids, [sequences.len(), columns]), device)
+}
+
+/// One row of logits for each prediction.
+fn logits(model: &Llama, device: &Device, sequences: &[Vec<u32>]) -> Tensor<2> {
+    let logits = model.forward(ids(sequences, 0, device));
+    let [rows, columns, vocab] = logits.dims();
+    logits.reshape([rows * columns, vocab])
+}
+
+fn cross_entropy(model: &Llama, device: &Device, sequences: &[Vec<u32>]) -> Tensor<1> {
+    data_loss(logits(model, device, sequences), device, sequences)
+}
+
+/// Mean cross-entropy of the next ids under `logits`.
+fn data_loss(logits: Tensor<2>, device: &Device, sequences: &[Vec<u32>]) -> Tensor<1> {
+    let [rows, _] = logits.dims();
+    let targets = ids(sequences, 1, device).reshape([rows, 1]);
     activation::log_softmax(logits, 1)
         .gather(1, targets)
         .mean()
         .neg()
+}
+
+/// The data's loss, and the divergence from the teacher's predictions, each by its share. The divergence is scaled by the
+/// temperature's square, which keeps its gradients as large at any temperature.
+fn distilled(
+    model: &Llama,
+    teacher: Tensor<2>,
+    settings: &Distillation,
+    device: &Device,
+    sequences: &[Vec<u32>],
+) -> Tensor<1> {
+    let Distillation { temperature, share } = *settings;
+    let ours = logits(model, device, sequences);
+    let soft = |logits: Tensor<2>| activation::log_softmax(logits / temperature, 1);
+    let theirs = soft(teacher);
+    let divergence = theirs.clone().exp() * (theirs - soft(ours.clone()));
+    let divergence = divergence.sum_dim(1).mean() * (temperature * temperature);
+    if share >= 1.0 {
+        return divergence;
+    }
+    data_loss(ours, device, sequences) * (1.0 - share) + divergence * share
 }

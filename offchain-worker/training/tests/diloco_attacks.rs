@@ -4,7 +4,7 @@ mod common;
 
 use chasqui_primitives::audit::Verdict;
 use chasqui_primitives::merkle;
-use chasqui_primitives::training::{picked_segments, Codec};
+use chasqui_primitives::training::{picked_segments, Codec, RoundReport};
 use chasqui_training::diloco::judge::Fault;
 use chasqui_training::diloco::state::{store_vector, TrainState};
 use chasqui_training::diloco::Blobs;
@@ -16,7 +16,11 @@ use sp_core::H256;
 
 fn fault(court: &mut Court, case: &Case, picked: &[u32]) -> Option<Fault> {
     let audit = court.audit(case, picked);
-    assert!(matches!(audit.verdict, Verdict::Hard(_)), "{:?}", audit.verdict);
+    assert!(
+        matches!(audit.verdict, Verdict::Hard(_)),
+        "{:?}",
+        audit.verdict
+    );
     audit.findings.fault
 }
 
@@ -117,6 +121,29 @@ fn scaled_gradients_are_caught() {
     }
 }
 
+// GIVEN a report that states more tokens or units than the round has, or another norm
+// WHEN it is audited
+// THEN it is false; fewer units are the member's own loss
+#[test]
+fn inflated_reports_are_caught() {
+    let mut court = Court::new(&recipe(SPARSE));
+    let honest = court.honest(0);
+    let with = |change: &dyn Fn(&mut RoundReport)| {
+        let mut case = honest.clone();
+        change(&mut case.claim.report);
+        case
+    };
+    for cheat in [
+        with(&|report| report.tokens += 1),
+        with(&|report| report.units += 1),
+        with(&|report| report.norm_milli += 1),
+    ] {
+        assert_eq!(fault(&mut court, &cheat, &[]), Some(Fault::Report));
+    }
+    let modest = with(&|report| report.units = 1);
+    assert_eq!(court.verdict(&modest, &[0]), Verdict::Valid);
+}
+
 // GIVEN a member that hands in another's report, or only another's gradient
 // WHEN it is audited under its own rank
 // THEN it is caught: its data are others. (The commitment binds its author, and equal reports are refused before.)
@@ -213,9 +240,13 @@ fn honest_segments_alone_do_not_help() {
     // With moments that push where it wants.
     let mut pushed = court.first();
     let len = pushed.params.len();
-    pushed.optimizer =
-        AdamW::from_moments(court.inner.shape().optimizer, 0, vec![1.0; len], vec![1e-6; len])
-            .unwrap();
+    pushed.optimizer = AdamW::from_moments(
+        court.inner.shape().optimizer,
+        0,
+        vec![1.0; len],
+        vec![1e-6; len],
+    )
+    .unwrap();
     let states = court.train(&plan, pushed);
     let cheat = court.claim(plan, states);
     assert_eq!(fault(&mut court, &cheat, &[]), Some(Fault::FirstLeaf));
@@ -263,7 +294,7 @@ fn malformed_openings_are_caught() {
         court.commit(&mut case);
         cases.push(case);
     };
-    with(&court, &|case| drop(case.leaves.pop()));
+    with(&court, &|case| case.leaves.truncate(3));
     with(&court, &|case| case.leaves.push(case.leaves[3]));
     with(&court, &|case| case.leaves.swap(1, 2));
     with(&court, &|case| case.leaves[1].next_sequence += 1);
@@ -289,7 +320,8 @@ fn blobs_that_are_no_states_are_caught() {
     let mut court = Court::new(&recipe(Codec::F32));
     let honest = court.honest(0);
     let len = court.agreed.len();
-    let vector = |court: &Court, value: f32, len| store_vector(&court.blobs, &vec![value; len]).unwrap();
+    let vector =
+        |court: &Court, value: f32, len| store_vector(&court.blobs, &vec![value; len]).unwrap();
     let bad = [
         vector(&court, 0.0, len + 1),
         vector(&court, 0.0, len - 1),

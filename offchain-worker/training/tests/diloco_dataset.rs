@@ -56,9 +56,13 @@ fn the_same_text_gives_the_same_bytes() {
         ..BuildOptions::default()
     };
     let mut last = None;
-    let report = build(&[&a], &encoder(), &dir.path().join("a.data"), &options, |p| {
-        last = Some(p)
-    })
+    let report = build(
+        &[&a],
+        &encoder(),
+        &dir.path().join("a.data"),
+        &options,
+        |p| last = Some(p),
+    )
     .unwrap();
     built(&b, &dir.path().join("b.data"), &options);
     let read = |name| std::fs::read(dir.path().join(name)).unwrap();
@@ -106,7 +110,10 @@ fn sequences_are_read_by_arithmetic() {
     data.validate(|_| {}).unwrap();
     let header = *data.header();
     let count = header.sequences(24);
-    assert!(count > 100 && header.held_out_sequences(24) > 4, "{header:?}");
+    assert!(
+        count > 100 && header.held_out_sequences(24) > 4,
+        "{header:?}"
+    );
     let last = data.sequence(count - 1, 24).unwrap();
     let before = data.sequence(count - 2, 24).unwrap();
     assert_eq!((last.len(), before.len()), (25, 25));
@@ -151,7 +158,10 @@ fn what_is_no_text_is_left_out() {
     };
     let report = built(&texts, &dir.path().join("out"), &options);
     assert_eq!(report.documents, 1);
-    assert_eq!((report.too_long, report.no_text, report.repeated), (1, 2, 1));
+    assert_eq!(
+        (report.too_long, report.no_text, report.repeated),
+        (1, 2, 1)
+    );
 }
 
 // GIVEN a folder without text, or that is not there
@@ -185,14 +195,46 @@ fn hostile_headers_are_refused() {
     let tokens = [2, 3, 4, 1, 5, 1];
     assert!(from_bytes(bytes_of(&header(), &tokens)).is_ok());
     let cases: [(&str, Header); 5] = [
-        ("vocabulary", Header { vocabulary: 1, ..header() }),
-        ("vocabulary", Header { vocabulary: u32::MAX, ..header() }),
-        ("ends documents", Header { end: 10, ..header() }),
-        ("holds out", Header { held_out: 7, ..header() }),
-        ("more than a blob", Header { tokens: u64::MAX, ..header() }),
+        (
+            "vocabulary",
+            Header {
+                vocabulary: 1,
+                ..header()
+            },
+        ),
+        (
+            "vocabulary",
+            Header {
+                vocabulary: u32::MAX,
+                ..header()
+            },
+        ),
+        (
+            "ends documents",
+            Header {
+                end: 10,
+                ..header()
+            },
+        ),
+        (
+            "holds out",
+            Header {
+                held_out: 7,
+                ..header()
+            },
+        ),
+        (
+            "more than a blob",
+            Header {
+                tokens: u64::MAX,
+                ..header()
+            },
+        ),
     ];
     for (reason, header) in cases {
-        let error = from_bytes(bytes_of(&header, &tokens)).unwrap_err().to_string();
+        let error = from_bytes(bytes_of(&header, &tokens))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(reason), "{error}");
     }
     let with = |at: usize, byte: u8| {
@@ -221,7 +263,10 @@ fn tokens_outside_the_vocabulary_are_found() {
     assert!(error.contains("token 10 at position 2"), "{error}");
     assert!(data.sequence(0, 3).is_err());
     assert!(data.sequence(0, 1).is_ok());
-    for (part, tokens) in [("training", [2, 3, 4, 4, 5, 1]), ("held-out", [2, 3, 4, 1, 1, 5])] {
+    for (part, tokens) in [
+        ("training", [2, 3, 4, 4, 5, 1]),
+        ("held-out", [2, 3, 4, 1, 1, 5]),
+    ] {
         let data = from_bytes(bytes_of(&header(), &tokens)).unwrap();
         let error = data.validate(|_| {}).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
@@ -235,10 +280,25 @@ fn tokens_outside_the_vocabulary_are_found() {
 fn a_dataset_must_fit_the_model() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path());
-    data.check_fits(Some(&encoder().hash()), VOCABULARY).unwrap();
+    data.check_fits(Some(&encoder().hash()), VOCABULARY)
+        .unwrap();
     data.check_fits(None, VOCABULARY + 1).unwrap();
     assert!(data.check_fits(Some(&H256::zero()), VOCABULARY).is_err());
     assert!(data.check_fits(None, VOCABULARY - 1).is_err());
+}
+
+// GIVEN the terms of a run
+// WHEN the dataset has another number of sequences than they state
+// THEN it is refused
+#[test]
+fn a_dataset_must_be_as_large_as_the_terms_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path());
+    let mut terms = common::terms(data.header().sequences(24));
+    data.check_run(&terms).unwrap();
+    terms.sequences += 1;
+    let error = data.check_run(&terms).unwrap_err().to_string();
+    assert!(error.contains("terms say"), "{error}");
 }
 
 // GIVEN a vocabulary beyond 16 bits

@@ -7,7 +7,12 @@ use std::path::Path;
 use std::process::Command;
 
 use burn::tensor::Device;
+use chasqui_training::diloco::state::vector_root;
 use chasqui_training::diloco::{MemoryBlobs, ReplayClass};
+use chasqui_training::optim::{AdamWConfig, CosineSchedule};
+use chasqui_training::recipe::Size;
+use chasqui_training::rng::CounterRng;
+use chasqui_training::train::{TrainConfig, Trainer};
 use common::{dataset, inner, plan, recipe, start, SPARSE};
 
 const FOLDER: &str = "CHASQUI_TEST_SEGMENT";
@@ -26,6 +31,43 @@ fn segment(dir: &Path, threads: usize) -> String {
     format!("{:?}", state.store(&MemoryBlobs::default()).unwrap())
 }
 
+/// Hash of weights and moments after two steps of a model whose products are large enough for burn's own threads.
+fn wide(threads: usize) -> String {
+    let size = Size {
+        hidden: 160,
+        layers: 1,
+        heads: 4,
+        kv_heads: 2,
+        intermediate: 448,
+    };
+    let config = TrainConfig {
+        seed: 4,
+        micro_batch: 2,
+        threads,
+        optimizer: AdamWConfig::default(),
+        schedule: CosineSchedule {
+            peak: 1e-3,
+            warmup: 1,
+            steps: 4,
+            floor: 0.1,
+        },
+        max_gradient_norm: 1.0,
+    };
+    let mut trainer = Trainer::new(&size.config(500), config, Device::flex()).unwrap();
+    let mut rng = CounterRng::new(8, 8, 8);
+    for _ in 0..2 {
+        let batch: Vec<Vec<u32>> = (0..4)
+            .map(|_| (0..97).map(|_| rng.below(500) as u32).collect())
+            .collect();
+        trainer.step(&batch).unwrap();
+    }
+    let (params, optimizer) = trainer.into_state();
+    let (first, second) = optimizer.moments();
+    [&params[..], first, second]
+        .map(|part| format!("{:?}", vector_root(part)))
+        .join(" ")
+}
+
 // The child process of the tests below; as a test of its own it does nothing.
 #[test]
 fn child() {
@@ -33,6 +75,7 @@ fn child() {
         let threads = std::env::var(THREADS).unwrap().parse().unwrap();
         println!("class: {}", class().description());
         println!("leaf: {}", segment(Path::new(&dir), threads));
+        println!("wide: {}", wide(threads));
     }
 }
 
@@ -51,7 +94,7 @@ fn in_a_process(dir: &Path, threads: usize, pool: usize) -> Vec<String> {
         .unwrap();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    ["class: ", "leaf: "]
+    ["class: ", "leaf: ", "wide: "]
         .map(|name| {
             let line = text.lines().find_map(|line| line.split_once(name));
             line.unwrap().1.to_owned()
@@ -65,13 +108,15 @@ fn in_a_process(dir: &Path, threads: usize, pool: usize) -> Vec<String> {
 #[test]
 fn a_segment_has_the_same_bits_everywhere() {
     let dir = tempfile::tempdir().unwrap();
-    let expected = segment(dir.path(), 1);
+    let (leaf, wide) = (segment(dir.path(), 1), wide(1));
     for threads in [1, 2, 3, 8] {
-        assert_eq!(segment(dir.path(), threads), expected);
+        assert_eq!(segment(dir.path(), threads), leaf);
+        assert_eq!(self::wide(threads), wide);
     }
+    let expected = [class().description().to_owned(), leaf, wide];
     for (threads, pool) in [(1, 1), (2, 1), (1, 2), (3, 5)] {
         let said = in_a_process(dir.path(), threads, pool);
-        assert_eq!(said, [class().description().to_owned(), expected.clone()]);
+        assert_eq!(said, expected);
     }
 }
 
@@ -95,7 +140,9 @@ fn the_class_names_the_versions_of_the_lock_file() {
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
     let lock = std::fs::read_to_string(lock).unwrap();
     for name in ["burn-flex", "gemm"] {
-        let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \"")).unwrap();
+        let (_, rest) = lock
+            .split_once(&format!("name = \"{name}\"\nversion = \""))
+            .unwrap();
         let version = rest.split('"').next().unwrap();
         let named = format!("{name} {version}");
         assert!(class().description().contains(&named), "{named}");

@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use chasqui_primitives::audit::{HardReason, Verdict};
 use chasqui_primitives::training::{Codec, ModelState, RoundReport};
+use chasqui_training::diloco::agreement::{audit_outer, holds_gradient};
 use chasqui_training::diloco::{Blobs, Dataset, FolderBlobs, Inner, Member, MemoryBlobs};
 use chasqui_training::TrainingError;
 use common::{dataset, inner, plan, recipe, start, RUN, SPARSE};
@@ -241,6 +243,48 @@ fn a_late_member_adopts_the_agreed_model() {
     assert_eq!(members[0].settled().own.unwrap().step, 18);
 }
 
+// GIVEN a round's included pseudo-gradients and the model that was agreed on
+// WHEN a validator takes the outer step for itself
+// THEN the right model is valid, any other is false, and it says so when a blob is not served; members attest only what
+// they hold and can decode
+#[test]
+fn an_outer_step_is_audited() {
+    let mut bench = Bench::new(SPARSE);
+    let mut members = ["a", "b"].map(|name| bench.member(name));
+    let before = members[0].settled().model;
+    let reports = bench.round(&mut members, 0);
+    let after = members[0].settled().model;
+    let included: Vec<H256> = reports.iter().map(|report| report.gradient).collect();
+    let (inner, blobs) = (&bench.inner, &bench.blobs);
+    let verdict = |included: &[H256], claimed: &ModelState| {
+        audit_outer(&before, included, claimed, inner, blobs).unwrap()
+    };
+    let hard = Verdict::Hard(HardReason::Mismatch);
+    assert_eq!(verdict(&included, &after), Verdict::Valid);
+    assert_eq!(verdict(&included, &before), hard);
+    assert_eq!(verdict(&included[..1], &after), hard);
+    let one_root = ModelState {
+        momentum: before.momentum,
+        ..after
+    };
+    assert_eq!(verdict(&included, &one_root), hard);
+    let junk = blobs.put(b"junk").unwrap();
+    assert_eq!(verdict(&[included[0], junk], &after), hard);
+    assert_eq!(
+        verdict(&[included[0], H256::zero()], &after),
+        Verdict::Withheld
+    );
+    let foreign = ModelState {
+        hash: H256::zero(),
+        ..before
+    };
+    assert!(audit_outer(&foreign, &included, &after, inner, blobs).is_err());
+
+    let held = |root: &H256| holds_gradient(root, inner, blobs).unwrap();
+    assert!(held(&included[0]) && held(&included[1]));
+    assert!(!held(&junk) && !held(&H256::zero()) && !held(&after.params));
+}
+
 // GIVEN a member three rounds on
 // WHEN the second round is rolled back
 // THEN it stands before that round with the moments of then, and repeats it to the same bits
@@ -351,7 +395,10 @@ fn a_missing_state_is_named() {
     let error = member
         .train(&mut bench.inner, &bench.data, |_| ControlFlow::Continue(()))
         .unwrap_err();
-    assert!(matches!(error, TrainingError::MissingBlob { .. }), "{error}");
+    assert!(
+        matches!(error, TrainingError::MissingBlob { .. }),
+        "{error}"
+    );
     member.blobs().put(&bytes).unwrap();
     bench.train(&mut member);
 }

@@ -75,8 +75,19 @@ impl CpuDecoder {
     /// weights do not allow.
     pub fn from_dir(dir: &Path, options: &CpuOptions) -> Result<Self> {
         let config = LlamaConfig::from_file(&dir.join("config.json"))?;
-        let files = WeightFiles::open(dir)?;
-        Self::from_source(config, &mut &files, options)
+        Self::from_files(config, &WeightFiles::open(dir)?, options)
+    }
+
+    /// Loads weight files, changed by their adapter, if they have one.
+    ///
+    /// # Errors
+    /// As [`Self::from_dir`].
+    pub fn from_files(
+        config: LlamaConfig,
+        files: &WeightFiles,
+        options: &CpuOptions,
+    ) -> Result<Self> {
+        Self::from_source(config, &mut &*files, options)
     }
 
     /// Copies a model's parameters, in f32 unless `options` say otherwise.

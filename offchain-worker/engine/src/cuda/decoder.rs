@@ -131,10 +131,22 @@ impl CudaDecoder {
     /// As [`LlamaConfig::from_file`] and [`WeightFiles`]; the GPU is not there, lacks memory or cannot run
     /// the kernels; a precision that these weights do not allow.
     pub fn from_dir(dir: &Path, ordinal: usize, precision: Option<Precision>) -> Result<Self> {
-        let gpu = open(ordinal)?;
         let config = LlamaConfig::from_file(&dir.join("config.json"))?;
-        let files = WeightFiles::open(dir)?;
-        Self::from_source(gpu, ordinal, config, &mut &files, precision)
+        Self::from_files(config, &WeightFiles::open(dir)?, ordinal, precision)
+    }
+
+    /// Loads weight files onto GPU `ordinal`, changed by their adapter, if they have one.
+    ///
+    /// # Errors
+    /// As [`Self::from_dir`].
+    pub fn from_files(
+        config: LlamaConfig,
+        files: &WeightFiles,
+        ordinal: usize,
+        precision: Option<Precision>,
+    ) -> Result<Self> {
+        let gpu = open(ordinal)?;
+        Self::from_source(gpu, ordinal, config, &mut &*files, precision)
     }
 
     /// Copies a model's parameters to GPU `ordinal`, in f32 unless `precision` says otherwise.

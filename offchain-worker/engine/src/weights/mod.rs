@@ -2,6 +2,7 @@
 //! `model.safetensors.index.json`. Files are memory-mapped, and f32, f16 and bf16 tensors are
 //! handed out as they lie there; whoever wants f32 converts a tensor once.
 
+mod adapter;
 mod file;
 mod module;
 
@@ -10,6 +11,10 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use adapter::{
+    adapter_names, add_low_rank, save_adapter, Adapter, AdapterConfig, ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS, MAX_RANK,
+};
 pub use file::TensorBytes;
 
 use crate::config::{LlamaConfig, WeightDtype};
@@ -52,6 +57,8 @@ pub struct WeightFiles {
     index: Option<HashMap<String, usize>>,
     /// What to name when a tensor is nowhere.
     origin: PathBuf,
+    /// What changes them.
+    adapter: Option<Adapter>,
 }
 
 impl WeightFiles {
@@ -68,6 +75,7 @@ impl WeightFiles {
                 files,
                 index: None,
                 origin: single,
+                adapter: None,
             });
         }
         let shards: ShardIndex = read_json(&index_path, MAX_INDEX_BYTES)?;
@@ -115,7 +123,23 @@ impl WeightFiles {
             files,
             index: Some(index),
             origin: index_path,
+            adapter: None,
         })
+    }
+
+    /// The same files, changed by `adapter`: [`Self::tensor`] and [`Self::matrix`] give what it makes of them.
+    pub fn with_adapter(self, adapter: Adapter) -> Self {
+        Self {
+            adapter: Some(adapter),
+            ..self
+        }
+    }
+
+    /// Whether an adapter changes the parameter `name`.
+    fn is_changed(&self, name: &str) -> bool {
+        self.adapter
+            .as_ref()
+            .is_some_and(|adapter| adapter.changes(name))
     }
 
     /// Names of all tensors in the files, sorted.
@@ -162,17 +186,24 @@ impl WeightFiles {
     /// # Errors
     /// As [`Self::tensor_bytes`].
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        Ok(self.tensor_bytes(name, shape)?.to_f32())
+        let mut values = self.tensor_bytes(name, shape)?.to_f32();
+        if let Some(adapter) = &self.adapter {
+            adapter.change(name, &mut values)?;
+        }
+        Ok(values)
     }
 
     /// The matrix `name` of shape `[out, in]` in its stored precision, memory-mapped where the
-    /// file aligns its elements and copied otherwise.
+    /// file aligns its elements and copied otherwise; in f32 where an adapter changes it.
     ///
     /// # Errors
     /// As [`Self::tensor_bytes`].
     pub fn matrix(&self, name: &str, shape: [usize; 2]) -> Result<Matrix> {
-        let bytes = self.tensor_bytes(name, &shape)?;
         let [rows, cols] = shape;
+        if self.is_changed(name) {
+            return Ok(Matrix::from_f32(self.tensor(name, &shape)?, rows, cols));
+        }
+        let bytes = self.tensor_bytes(name, &shape)?;
         Ok(match bytes.dtype {
             WeightDtype::F32 => Matrix::from_f32(bytes.elements()?, rows, cols),
             WeightDtype::F16 => Matrix::from_f16(bytes.elements()?, rows, cols),
@@ -189,7 +220,10 @@ impl WeightFiles {
     pub fn memory(&self, config: &LlamaConfig, precision: Option<Precision>) -> Result<u64> {
         let mut sum = 0;
         for (name, shape) in config.tensor_shapes() {
-            let stored = self.tensor_bytes(&name, &shape)?.dtype.precision();
+            let stored = match self.is_changed(&name) {
+                true => Precision::F32,
+                false => self.tensor_bytes(&name, &shape)?.dtype.precision(),
+            };
             let looked_up = name == EMBEDDING && !config.tie_word_embeddings;
             sum += match shape[..] {
                 [rows, cols] if looked_up => stored.bytes(rows, cols),

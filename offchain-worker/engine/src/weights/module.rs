@@ -70,14 +70,15 @@ impl Llama {
     /// As [`LlamaConfig::from_file`] and [`WeightFiles`].
     pub fn from_dir(dir: &Path, device: &Device) -> Result<Self> {
         let config = LlamaConfig::from_file(&dir.join(CONFIG_FILE))?;
-        let files = WeightFiles::open(dir)?;
-        Self::from_source(
-            &config,
-            &mut FileSource {
-                files: &files,
-                device,
-            },
-        )
+        Self::from_files(&config, &WeightFiles::open(dir)?, device)
+    }
+
+    /// Loads weight files onto `device`, changed by their adapter, if they have one.
+    ///
+    /// # Errors
+    /// As [`WeightFiles`].
+    pub fn from_files(config: &LlamaConfig, files: &WeightFiles, device: &Device) -> Result<Self> {
+        Self::from_source(config, &mut FileSource { files, device })
     }
 
     /// Every parameter under its Hugging Face name, in module order, as f32 with `[out, in]`
@@ -151,7 +152,7 @@ fn encode(values: &[f32], dtype: WeightDtype) -> Vec<u8> {
 }
 
 /// Writes beside the target, then renames: a reader never sees half a file.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = path.with_extension("partial");
     std::fs::write(&partial, bytes).map_err(|e| EngineError::write(&partial, e))?;
     std::fs::rename(&partial, path).map_err(|e| EngineError::write(path, e))

@@ -99,11 +99,12 @@ fn probe(device: &Device) -> Result<H256> {
     const VOCABULARY: usize = 509;
     const SEQUENCE: usize = 65;
     let size = Size {
-        hidden: 96,
-        layers: 2,
+        hidden: 64,
+        layers: 1,
         heads: 4,
         kv_heads: 2,
-        intermediate: 200,
+        // Longer than a block of any cache.
+        intermediate: 1_536,
     };
     let config = TrainConfig {
         seed: 1,
@@ -122,7 +123,11 @@ fn probe(device: &Device) -> Result<H256> {
     let mut rng = CounterRng::new(1, 0x5052_4f42, 0);
     for _ in 0..3 {
         let batch: Vec<Vec<u32>> = (0..3)
-            .map(|_| (0..SEQUENCE).map(|_| rng.below(VOCABULARY) as u32).collect())
+            .map(|_| {
+                (0..SEQUENCE)
+                    .map(|_| rng.below(VOCABULARY) as u32)
+                    .collect()
+            })
             .collect();
         trainer.step(&batch)?;
     }

@@ -1,20 +1,24 @@
 //! Inner steps of a round: the trainer that a run's recipe describes.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use burn::tensor::Device;
 use chasqui_engine::config::LlamaConfig;
 use chasqui_engine::model::Llama;
-use chasqui_primitives::training::{InnerOptimizer, Recipe, Schedule};
+use chasqui_primitives::training::{InnerOptimizer, Recipe, Schedule, Trains};
+use sp_core::H256;
 
 use super::codec::Coder;
 use super::dataset::Dataset;
+use super::outer::OuterState;
 use super::plan::RoundPlan;
 use super::state::{StateShape, TrainState};
+use crate::adapter::{adapter_config, LowRank};
 use crate::error::{Result, TrainingError};
 use crate::flat::Layout;
 use crate::optim::{AdamWConfig, CosineSchedule};
-use crate::train::{StepReport, TrainConfig, Trainer};
+use crate::train::{Distillation, StepReport, TrainConfig, Trainer};
 
 /// What happens on this machine only; no setting here changes a bit of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +33,69 @@ pub struct Inner {
     trainer: Trainer,
     coder: Coder,
     shape: StateShape,
+    /// The weights that the run begins with; empty for an adapter.
+    begin: Vec<f32>,
 }
 
 impl Inner {
-    /// For runs of `recipe` on models like `base`, on `device` (given without autodiff).
+    /// For runs of `recipe` on models like `base`, on `device` (given without autodiff). Where the recipe trains an adapter,
+    /// `base` is the frozen one.
     ///
     /// # Errors
-    /// A setting is out of range.
+    /// A setting is out of range, or the recipe wants a teacher: see [`Self::with_teacher`].
     pub fn new(base: &Llama, recipe: &Recipe, local: Local, device: Device) -> Result<Self> {
+        let trainer = Self::trainer(base, recipe, local, device)?;
+        let trainer = match recipe.trains {
+            Trains::Full => trainer,
+            Trains::Adapter {
+                rank,
+                alpha_milli,
+                targets,
+            } => {
+                let config = adapter_config(rank, alpha_milli, targets);
+                let frozen = trainer.params().to_vec();
+                let adapter = LowRank::new(base.config(), trainer.layout(), frozen, config)?;
+                let params = adapter.init(0);
+                trainer.with_adapter(adapter, params)?
+            }
+            Trains::Distil { .. } => {
+                return Err(TrainingError::setting(
+                    "trains",
+                    "learns from a teacher, and none was given",
+                ))
+            }
+        };
+        Self::around(trainer, recipe)
+    }
+
+    /// For runs whose recipe names a teacher, which is on `device`.
+    ///
+    /// # Errors
+    /// A setting is out of range, the teacher has another vocabulary, or the recipe wants none.
+    pub fn with_teacher(
+        base: &Llama,
+        teacher: Llama,
+        recipe: &Recipe,
+        local: Local,
+        device: Device,
+    ) -> Result<Self> {
+        let Trains::Distil {
+            temperature_milli,
+            share_ppm,
+            ..
+        } = recipe.trains
+        else {
+            return Err(TrainingError::setting("trains", "needs no teacher"));
+        };
+        let settings = Distillation {
+            temperature: f64::from(temperature_milli) / 1e3,
+            share: f64::from(share_ppm) / 1e6,
+        };
+        let trainer = Self::trainer(base, recipe, local, device)?;
+        Self::around(trainer.with_teacher(teacher, settings)?, recipe)
+    }
+
+    fn trainer(base: &Llama, recipe: &Recipe, local: Local, device: Device) -> Result<Trainer> {
         let config = TrainConfig {
             // Weights always come from a state.
             seed: 0,
@@ -46,19 +105,46 @@ impl Inner {
             schedule: schedule(&recipe.schedule),
             max_gradient_norm: f64::from(recipe.clip_milli) / 1e3,
         };
-        let trainer = Trainer::from_model(base, config, device)?;
+        Trainer::from_model(base, config, device)
+    }
+
+    fn around(trainer: Trainer, recipe: &Recipe) -> Result<Self> {
         let len = trainer.layout().len();
         let coder = Coder::new(recipe.codec, len)?;
+        let begin = match trainer.adapter() {
+            Some(_) => Vec::new(),
+            None => trainer.params().to_vec(),
+        };
         Ok(Self {
+            begin,
             recipe: *recipe,
             shape: StateShape {
                 params: len,
                 residual: coder.residual_len(),
-                optimizer: config.optimizer,
+                optimizer: optimizer(&recipe.optimizer),
             },
             trainer,
             coder,
         })
+    }
+
+    /// What a run begins with: the base's weights, or an adapter that changes nothing yet, out of `seed`.
+    pub fn start(&self, seed: u64) -> OuterState {
+        OuterState::new(match self.trainer.adapter() {
+            Some(adapter) => adapter.init(seed),
+            None => self.begin.clone(),
+        })
+    }
+
+    /// Writes what a run has made into `dir`: `config.json` and weights, or an adapter's folder on the base `parent`.
+    ///
+    /// # Errors
+    /// `params` do not fit, or a file cannot be written.
+    pub fn save(&mut self, params: &[f32], parent: Option<H256>, dir: &Path) -> Result<()> {
+        match self.trainer.adapter() {
+            Some(adapter) => adapter.save(params, parent, dir),
+            None => Ok(self.model(params)?.save_hf(dir)?),
+        }
     }
 
     /// The recipe.
@@ -86,7 +172,7 @@ impl Inner {
         self.trainer.model_config()
     }
 
-    /// The model with other weights.
+    /// The network with these weights, or with the adapter that they are.
     ///
     /// # Errors
     /// They do not fit.

@@ -16,6 +16,8 @@ pub enum Fault {
     Diverged,
     /// What was sent is not the encoding of where the round ended.
     Encoding,
+    /// Tokens, units or norm of the report are not what the round gives.
+    Report,
 }
 
 impl Fault {
@@ -26,6 +28,7 @@ impl Fault {
             Self::FirstLeaf => HardReason::PromptHash,
             Self::Diverged => HardReason::Mismatch,
             Self::Encoding => HardReason::OutputHash,
+            Self::Report => HardReason::OutputCount,
         }
     }
 }
@@ -150,12 +153,7 @@ impl Findings {
 
 /// The verdict: within one class every bit must agree; across classes the run's drift so far, `before` and these segments
 /// together, must be within `terms`. Something false outweighs something missing.
-pub fn judge(
-    findings: &Findings,
-    same_class: bool,
-    before: &Drift,
-    terms: &AuditTerms,
-) -> Verdict {
+pub fn judge(findings: &Findings, same_class: bool, before: &Drift, terms: &AuditTerms) -> Verdict {
     if findings.no_model {
         return Verdict::NoModel;
     }

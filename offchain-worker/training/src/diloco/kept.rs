@@ -42,10 +42,7 @@ impl KeptStates {
     }
 
     fn hashes(&self) -> Vec<H256> {
-        self.0
-            .iter()
-            .map(StateLeaf::hash)
-            .collect()
+        self.0.iter().map(StateLeaf::hash).collect()
     }
 
     /// Name of the blob that holds the leaves of `report`.

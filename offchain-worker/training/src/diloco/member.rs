@@ -11,17 +11,18 @@ use std::path::{Path, PathBuf};
 use chasqui_primitives::training::{ModelState, RoundReport, StateLeaf};
 use sp_core::H256;
 
-use super::blobs::{need, Blobs};
+use super::agreement::{check_model, load_model, outer_result, store_model};
+use super::blobs::Blobs;
 use super::dataset::Dataset;
 use super::files::create_dir;
 use super::inner::Inner;
 use super::journal::Journal;
 pub use super::journal::{Current, Settled};
 use super::kept::KeptStates;
-use super::outer::{norm, OuterState, Share};
+use super::outer::{OuterState, Share};
 use super::plan::RoundPlan;
-use super::segment::encode_end;
-use super::state::{load_vector, store_vector, TrainState};
+use super::segment::{encode_end, norm_milli};
+use super::state::TrainState;
 use crate::error::{Result, TrainingError};
 use crate::train::StepReport;
 
@@ -246,19 +247,7 @@ impl<B: Blobs> Member<B> {
             (_, true) => return Err(self.refuse(format!("round {round} is not trained"))),
             (_, false) => settled.own,
         };
-        let mut model = self.model(inner)?;
-        let coder = *inner.coder();
-        let recipe = inner.recipe();
-        let shares = model.step(
-            &recipe.outer,
-            recipe.norm_clip_ppm,
-            included.len(),
-            |rank| {
-                let root = &included[rank];
-                let bytes = need(&self.blobs, "pseudo-gradient", root, coder.encoded_len())?;
-                coder.decode(&bytes)
-            },
-        )?;
+        let (model, shares) = outer_result(&settled.model, included, inner, &self.blobs)?;
         let model = store_model(&model, inner, &self.blobs)?;
         self.settle(Settled {
             round: round.saturating_add(1),
@@ -290,14 +279,7 @@ impl<B: Blobs> Member<B> {
     /// # Errors
     /// A blob is not to be had, or the model has another hash; the member stands where it did then.
     pub fn adopt(&mut self, round: u32, agreed: ModelState, inner: &Inner) -> Result<()> {
-        let found = load_model(&agreed, inner, &self.blobs)?.hash(inner.layout());
-        if found != agreed.hash {
-            return Err(TrainingError::BadBlob {
-                what: "agreed model",
-                root: agreed.params,
-                reason: format!("has the hash {found:?}, agreed was {:?}", agreed.hash),
-            });
-        }
+        check_model(&agreed, inner, &self.blobs)?;
         let own = self.settled().own;
         self.settle(Settled {
             round,
@@ -329,14 +311,15 @@ impl<B: Blobs> Member<B> {
         self.write(journal)
     }
 
-    /// Forgets what rounds before `round` left behind, except what is still in use: to be called when their cases are
-    /// closed.
+    /// Forgets what rounds before `round` left behind, except what is still in use here: to be called when their cases are
+    /// closed, and only where no other member shares the store.
     ///
     /// # Errors
     /// A blob cannot be removed.
     pub fn prune(&mut self, round: u32) -> Result<()> {
         let mut journal = self.journal.clone();
-        let (old, kept): (Vec<_>, Vec<_>) = journal.kept.into_iter().partition(|(of, _)| *of < round);
+        let (old, kept): (Vec<_>, Vec<_>) =
+            journal.kept.into_iter().partition(|(of, _)| *of < round);
         journal.kept = kept;
         let last = journal.settled.len().saturating_sub(1);
         let mut dropped: Vec<Settled> = Vec::new();
@@ -349,7 +332,12 @@ impl<B: Blobs> Member<B> {
             }
             stays
         });
-        let mut used: BTreeSet<H256> = journal.kept.iter().flat_map(|(_, roots)| roots).copied().collect();
+        let mut used: BTreeSet<H256> = journal
+            .kept
+            .iter()
+            .flat_map(|(_, roots)| roots)
+            .copied()
+            .collect();
         for settled in &journal.settled {
             used.extend(settled_roots(settled));
         }
@@ -393,16 +381,15 @@ impl<B: Blobs> Member<B> {
         let recipe = inner.recipe();
         let tokens = recipe.tokens_per_round();
         let mean = f64::from_bits(current.loss_bits) / f64::from(recipe.inner_steps.max(1));
-        let norm = norm(&inner.coder().decode(bytes)?);
         Ok(RoundReport {
             gradient,
             kept: kept.root(),
             leaves: current.leaves.len() as u32,
             tokens,
             units: tokens,
-            // Float-to-integer casts saturate.
+            // A float-to-integer cast saturates.
             loss_micro: (mean * 1e6).round() as u64,
-            norm_milli: (norm * 1e3).round() as u64,
+            norm_milli: norm_milli(inner, bytes)?,
         })
     }
 
@@ -473,30 +460,4 @@ fn settled_roots(settled: &Settled) -> impl Iterator<Item = H256> + use<> {
     [settled.model.params, settled.model.momentum]
         .into_iter()
         .chain(own.into_iter().flatten())
-}
-
-fn store_model<B: Blobs + ?Sized>(
-    model: &OuterState,
-    inner: &Inner,
-    blobs: &B,
-) -> Result<ModelState> {
-    Ok(ModelState {
-        hash: model.hash(inner.layout()),
-        params: store_vector(blobs, &model.params)?,
-        momentum: store_vector(blobs, &model.momentum)?,
-        checkpoint: H256::zero(),
-    })
-}
-
-/// The model that `agreed` names; its hash is not checked.
-fn load_model<B: Blobs + ?Sized>(
-    agreed: &ModelState,
-    inner: &Inner,
-    blobs: &B,
-) -> Result<OuterState> {
-    let len = inner.shape().params;
-    Ok(OuterState {
-        params: load_vector(blobs, "agreed weights", &agreed.params, len)?,
-        momentum: load_vector(blobs, "outer momentum", &agreed.momentum, len)?,
-    })
 }

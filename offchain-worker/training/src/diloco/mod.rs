@@ -10,6 +10,7 @@
 //! | [`inner`] | the inner steps of a recipe |
 //! | [`codec`] | pseudo-gradients as bytes: f32, int8, sparse with error feedback |
 //! | [`outer`] | the outer step, and the hash that members agree on |
+//! | [`agreement`] | the model between rounds, attesting, and the audit of an outer step |
 //! | [`state`], [`kept`] | states as blobs and leaves |
 //! | [`segment`], [`judge`], [`evidence`] | a validator's replay, its verdict, its proof of work |
 //! | [`class`] | whose bits agree |
@@ -18,6 +19,7 @@
 //!
 //! The rules of rounds, members and money are in `chasqui_primitives::training`.
 
+pub mod agreement;
 pub mod blobs;
 pub mod class;
 pub mod codec;

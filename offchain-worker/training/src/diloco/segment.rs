@@ -13,7 +13,7 @@ use super::evidence::EvidenceBuilder;
 use super::inner::Inner;
 use super::judge::{judge, Drift, Fault, Findings, Part, SegmentFinding};
 use super::kept::KeptStates;
-use super::outer::pseudo_gradient;
+use super::outer::{norm, pseudo_gradient};
 use super::plan::RoundPlan;
 use super::state::{load_vector, vector_root, TrainState};
 use crate::error::{Result, TrainingError};
@@ -58,7 +58,8 @@ pub struct Audit {
 }
 
 /// Checks a member's round: that it began at the agreed model with its own moments and residual, that the segments drawn
-/// are what training gives, and that what it sent is the encoding of where it ended.
+/// are what training gives, that what it sent is the encoding of where it ended, and that its report says so. (Its loss
+/// is taken as stated: nothing is paid or decided by it.)
 ///
 /// `blobs` gives what the member serves. What the auditor itself needs (base and dataset) is in `inner` and `dataset`; one
 /// that lacks them says `NoModel` without asking here.
@@ -190,13 +191,22 @@ fn encoding<B: Blobs + ?Sized>(
     let Some((start, end, mut residual)) = sort(loaded, Fault::State, findings)? else {
         return Ok(());
     };
-    let encoded = pseudo_gradient(&start, &end)
-        .and_then(|delta| inner.coder().encode(&delta, &mut residual));
+    let encoded =
+        pseudo_gradient(&start, &end).and_then(|delta| inner.coder().encode(&delta, &mut residual));
     let Some(bytes) = sort(encoded, Fault::Encoding, findings)? else {
         return Ok(());
     };
-    if blob_root(&bytes, CHUNK_BYTES) != claim.report.gradient || vector_root(&residual) != last.residual {
+    if blob_root(&bytes, CHUNK_BYTES) != claim.report.gradient
+        || vector_root(&residual) != last.residual
+    {
         findings.fault.get_or_insert(Fault::Encoding);
+        return Ok(());
+    }
+    let norm = norm_milli(inner, &bytes)?;
+    let most = inner.recipe().tokens_per_round();
+    let report = &claim.report;
+    if report.norm_milli != norm || report.tokens != most || report.units > most {
+        findings.fault.get_or_insert(Fault::Report);
         return Ok(());
     }
     // Right, but is it to be had?
@@ -293,6 +303,15 @@ fn replay<B: Blobs + ?Sized>(
         },
         delta,
     })
+}
+
+/// Norm of an encoded pseudo-gradient as reports state it: thousandths, rounded.
+///
+/// # Errors
+/// The bytes do not decode.
+pub fn norm_milli(inner: &Inner, bytes: &[u8]) -> Result<u64> {
+    // A float-to-integer cast saturates.
+    Ok((norm(&inner.coder().decode(bytes)?) * 1e3).round() as u64)
 }
 
 /// Encodes the end of a round: the pseudo-gradient's blob, and the state with the residual that is left.

@@ -6,7 +6,7 @@ use chasqui_primitives::audit::Verdict;
 use chasqui_primitives::training::{Recipe, RoundReport, StateLeaf};
 use chasqui_training::diloco::kept::KeptStates;
 use chasqui_training::diloco::outer::pseudo_gradient;
-use chasqui_training::diloco::segment::{audit, encode_end, Audit, Claim, Rules};
+use chasqui_training::diloco::segment::{audit, encode_end, norm_milli, Audit, Claim, Rules};
 use chasqui_training::diloco::state::{store_vector, TrainState};
 use chasqui_training::diloco::{Blobs, Dataset, Inner, MemoryBlobs, RoundPlan};
 use sp_core::H256;
@@ -74,7 +74,7 @@ impl Court {
 
     /// Commits to `states` as an honest member would.
     pub fn claim(&self, plan: RoundPlan, states: Vec<TrainState>) -> Case {
-        let (gradient, last, _) = encode_end(
+        let (gradient, last, bytes) = encode_end(
             &self.inner,
             &states[0].params,
             states.last().unwrap().clone(),
@@ -92,10 +92,10 @@ impl Court {
                     gradient,
                     kept: H256::zero(),
                     leaves: 0,
-                    tokens: 0,
-                    units: 0,
+                    tokens: self.inner.recipe().tokens_per_round(),
+                    units: self.inner.recipe().tokens_per_round(),
                     loss_micro: 0,
-                    norm_milli: 0,
+                    norm_milli: norm_milli(&self.inner, &bytes).unwrap(),
                 },
                 agreed: store_vector(&self.blobs, &self.agreed).unwrap(),
                 previous: None,

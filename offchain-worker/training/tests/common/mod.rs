@@ -8,7 +8,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use chasqui_engine::model::Llama;
 use chasqui_primitives::training::{
-    AuditTerms, Codec, InnerOptimizer, Outer, Recipe, Schedule, Trains,
+    AuditTerms, Codec, InnerOptimizer, Outer, Recipe, RunTerms, Schedule, Start, Timing, Trains,
 };
 use chasqui_training::corpus::{Corpus, Split};
 use chasqui_training::diloco::dataset::{build, BuildOptions, TextEncoder};
@@ -97,12 +97,47 @@ pub fn recipe(codec: Codec) -> Recipe {
     recipe
 }
 
+/// Terms of a run on a dataset of so many sequences.
+pub fn terms(sequences: u64) -> RunTerms {
+    let terms = RunTerms {
+        start: Start::Fresh {
+            config: H256::zero(),
+            seed: 1,
+        },
+        dataset: H256::zero(),
+        sequences,
+        recipe: recipe(Codec::F32),
+        rounds: 3,
+        round_pay: 1_000,
+        min_members: 1,
+        max_members: 8,
+        timing: Timing {
+            forming_blocks: 1,
+            warmup_blocks: 1,
+            train_blocks: 1,
+            grace_blocks: 1,
+            spread_percent: 100,
+            exchange_blocks: 1,
+            attest_blocks: 1,
+            audit_blocks: 1,
+            agree_blocks: 1,
+            challenge_blocks: 1,
+            idle_blocks: 1,
+            max_missed: 1,
+            max_void: 1,
+        },
+        audit: TERMS,
+    };
+    terms.validate().unwrap();
+    terms
+}
+
 pub fn inner(recipe: &Recipe, threads: usize) -> Inner {
     Inner::new(&base(), recipe, Local { threads }, Device::flex()).unwrap()
 }
 
 pub fn start(inner: &Inner) -> OuterState {
-    OuterState::new(inner.layout().read(&base()).unwrap())
+    inner.start(5)
 }
 
 /// The part of `rank` in `round`, of a run whose rounds all had so many members.

@@ -36,7 +36,9 @@ impl Coder {
     pub fn new(codec: Codec, len: usize) -> Result<Self> {
         let refuse = |reason: String| Err(TrainingError::setting("codec", reason));
         if len == 0 || len > MAX_PARAMETERS {
-            return refuse(format!("is for {len} values, must be 1 to {MAX_PARAMETERS}"));
+            return refuse(format!(
+                "is for {len} values, must be 1 to {MAX_PARAMETERS}"
+            ));
         }
         match codec {
             Codec::F32 => {}
@@ -155,7 +157,9 @@ impl Coder {
             )));
         }
         let decoded = match self.codec {
-            Codec::F32 => floats(bytes).collect::<Option<Vec<f32>>>().ok_or("a value is not finite"),
+            Codec::F32 => floats(bytes)
+                .collect::<Option<Vec<f32>>>()
+                .ok_or("a value is not finite"),
             Codec::Int8 { block } => int8::decode(bytes, self.len, block as usize),
             Codec::Sparse { chunk, keep, .. } => {
                 sparse::Shape::new(chunk, keep).decode(bytes, self.len)

@@ -87,9 +87,7 @@ impl Shape {
     }
 
     fn decode_chunk(&self, part: &[u8], values: &mut [f32]) -> Result<(), &'static str> {
-        let (levels, packed) = part
-            .split_first_chunk::<LEVELS>()
-            .ok_or("a chunk is cut")?;
+        let (levels, packed) = part.split_first_chunk::<LEVELS>().ok_or("a chunk is cut")?;
         let levels = Levels::from_bytes(levels)?;
         let mut reader = Unpacker::new(packed);
         let kept: Vec<usize> = (0..self.kept(values.len()))

@@ -95,10 +95,7 @@ impl TextEncoder {
         let path = dir.join("tokenizer.json");
         let mut bytes = Vec::new();
         File::open(&path)
-            .and_then(|file| {
-                file.take(MAX_TOKENIZER_BYTES + 1)
-                    .read_to_end(&mut bytes)
-            })
+            .and_then(|file| file.take(MAX_TOKENIZER_BYTES + 1).read_to_end(&mut bytes))
             .map_err(|error| TrainingError::read(&path, error))?;
         if bytes.len() as u64 > MAX_TOKENIZER_BYTES {
             return Err(TrainingError::Tokenizer(format!(
@@ -264,7 +261,10 @@ pub fn build(
         });
     }
     if report.tokens == report.held_out_tokens {
-        let names: Vec<String> = folders.iter().map(|dir| dir.display().to_string()).collect();
+        let names: Vec<String> = folders
+            .iter()
+            .map(|dir| dir.display().to_string())
+            .collect();
         return Err(TrainingError::dataset(
             &names.join(", "),
             format!(

@@ -26,20 +26,14 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use chasqui_primitives::blob::MAX_BLOB_BYTES;
+use chasqui_primitives::dataset::token_bytes;
+pub use chasqui_primitives::dataset::{HEADER_BYTES, MAGIC, MAX_VOCABULARY, VERSION};
+use chasqui_primitives::training::{whole_sequences, RunTerms};
 use sp_core::H256;
 
 pub use build::{build, find_texts, BuildOptions, BuildProgress, BuildReport, TextEncoder};
 
 use crate::error::{Result, TrainingError};
-
-/// First bytes of a dataset.
-pub const MAGIC: &[u8; 8] = b"CHQDATA1";
-/// Version of the format.
-pub const VERSION: u32 = 1;
-/// Bytes in front of the tokens.
-pub const HEADER_BYTES: u64 = 72;
-/// Largest vocabulary.
-pub const MAX_VOCABULARY: u32 = 1 << 24;
 
 /// What a dataset says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +53,7 @@ pub struct Header {
 impl Header {
     /// Bytes of a token.
     pub fn width(&self) -> u64 {
-        if self.vocabulary <= 1 << 16 {
-            2
-        } else {
-            4
-        }
+        token_bytes(self.vocabulary)
     }
 
     /// Tokens that may be trained on.
@@ -78,12 +68,12 @@ impl Header {
 
     /// Sequences of `sequence` predictions to train on.
     pub fn sequences(&self, sequence: u32) -> u64 {
-        sequences(self.training(), sequence)
+        whole_sequences(self.training(), sequence)
     }
 
     /// Sequences of `sequence` predictions that are held out.
     pub fn held_out_sequences(&self, sequence: u32) -> u64 {
-        sequences(self.held_out, sequence)
+        whole_sequences(self.held_out, sequence)
     }
 
     /// The header's bytes.
@@ -170,14 +160,6 @@ impl Header {
     }
 }
 
-/// Sequences of `sequence` predictions in `tokens` tokens.
-fn sequences(tokens: u64, sequence: u32) -> u64 {
-    tokens
-        .saturating_sub(1)
-        .checked_div(u64::from(sequence))
-        .unwrap_or(0)
-}
-
 /// Bytes that can be read at any place: a file, bytes in memory, a blob whose chunks are checked.
 pub trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
@@ -257,6 +239,21 @@ impl Dataset {
             )));
         }
         Ok(())
+    }
+
+    /// Refuses a dataset that is not as large as the terms of a run say: members must agree which sequences there are.
+    ///
+    /// # Errors
+    /// It has another number of sequences of the recipe's length.
+    pub fn check_run(&self, terms: &RunTerms) -> Result<()> {
+        let found = self.header.sequences(terms.recipe.sequence);
+        match found == terms.sequences {
+            true => Ok(()),
+            false => Err(self.refuse(format!(
+                "has {found} sequences of {} tokens, the run's terms say {}",
+                terms.recipe.sequence, terms.sequences
+            ))),
+        }
     }
 
     /// The `sequence + 1` tokens of training sequence `index`.
