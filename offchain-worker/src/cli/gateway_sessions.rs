@@ -14,6 +14,7 @@ use crate::{
             client_config,
             follow::follow,
             model::{is_model_id, Described},
+            operators::Operators,
             pool::PoolConfig,
             Parts, SessionUpstream,
         },
@@ -246,6 +247,7 @@ impl SessionsOptions {
             treasury: treasury.clone(),
             pool: self.pool(&params),
             described,
+            operators: self.operators(chain, &signer)?,
             auditor,
             live: Some(live),
         })
@@ -277,6 +279,14 @@ impl SessionsOptions {
             fees: FEES,
             linger: u64::try_from(LINGER.as_millis()).unwrap_or(u64::MAX),
         }
+    }
+
+    /// Operators that were found false before.
+    fn operators(&self, chain: &Chain, signer: &Signer) -> Result<Operators> {
+        let (genesis, account) = (chain.genesis(), signer.account());
+        let file = journal_file(&self.journal_dir, &genesis, &account).with_extension("false");
+        let operators = Operators::open(file.clone());
+        operators.with_context(|| format!("--journal-dir: reading {}", file.display()))
     }
 
     fn client(&self, chain: &Chain, signer: &Signer, treasury: &ChainTreasury) -> Result<Client> {

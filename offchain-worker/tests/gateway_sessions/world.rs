@@ -13,6 +13,7 @@ use chasqui_worker::sessions::gateway::{
     audit::Auditor,
     facts::{Deed, Facts, Member, Offer, Outcome, SessionFacts, Treasury},
     model::Described,
+    operators::Operators,
     pool::PoolConfig,
     Parts, SessionUpstream,
 };
@@ -204,6 +205,7 @@ impl Setup {
             treasury: treasury.clone(),
             pool: self.pool,
             described: vec![Described::of(CHECKPOINT, model())],
+            operators: Operators::default(),
             auditor: self.auditor,
             live: None,
         })

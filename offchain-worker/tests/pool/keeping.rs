@@ -166,3 +166,23 @@ fn what_is_refused_is_not_tried_again_and_again() {
     world.pass(80);
     assert_eq!(world.sessions().len(), 1);
 }
+
+// GIVEN an operator that was found false in an earlier session
+// WHEN a session is drawn with it alone
+// THEN that session gets another committee
+#[test]
+fn a_committee_of_false_operators_is_renewed() {
+    let alone = PoolConfig {
+        most_sessions: 1,
+        ..config()
+    };
+    let mut world = World::new(alone, 1_000);
+    world.pool.shun(&operator(1));
+    world.chain.committee = vec![1];
+    world.pass(6);
+    world.chain.committee = vec![2];
+    world.pass(20);
+    assert!(world.deeds().contains(&"renew"));
+    let taken = world.pool.take(&ROOT, 10, &Anybody, world.now);
+    assert!(matches!(taken, Take::Lease(lease) if lease.operator == operator(2)));
+}

@@ -81,6 +81,8 @@ pub struct Parts {
     pub pool: PoolConfig,
     /// The checkpoints.
     pub described: Vec<Described>,
+    /// What is remembered of operators.
+    pub operators: Operators,
     /// Replays a share of the answers.
     pub auditor: Option<Auditor>,
     /// The live page.
@@ -237,11 +239,15 @@ impl SessionUpstream {
     /// The chain cannot be read.
     pub async fn start(parts: Parts) -> Result<Self> {
         let roots: Vec<CheckpointRoot> = parts.described.iter().map(|one| one.checkpoint).collect();
+        let mut pool = Pool::new(parts.pool, roots);
+        for operator in parts.operators.false_ones() {
+            pool.shun(operator);
+        }
         let shared = Arc::new(Shared {
             client: parts.client,
             treasury: parts.treasury,
-            pool: Mutex::new(Pool::new(parts.pool, roots)),
-            operators: Mutex::default(),
+            pool: Mutex::new(pool),
+            operators: Mutex::new(parts.operators),
             models: RwLock::default(),
             described: parts.described,
             terms: RwLock::default(),

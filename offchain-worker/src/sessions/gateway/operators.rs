@@ -3,8 +3,13 @@
 use chasqui_session::AccountId;
 use std::{
     collections::{HashMap, HashSet},
+    io::{Read, Write},
+    path::PathBuf,
     time::{Duration, Instant},
 };
+
+/// Longest file of operators that were proven false, in bytes: some hundreds of them.
+const MOST_BYTES: u64 = 64 << 10;
 
 /// Most operators that are remembered at once; those that are forgiven first go first.
 const MOST: usize = 1_024;
@@ -22,9 +27,41 @@ struct Mark {
 pub struct Operators {
     marks: HashMap<AccountId, Mark>,
     false_ones: HashSet<AccountId>,
+    /// Where those proven false are kept, an account a line in hexadecimal.
+    file: Option<PathBuf>,
 }
 
 impl Operators {
+    /// With those that `file` says were proven false, if it is there; further ones are added to it.
+    ///
+    /// # Errors
+    /// It cannot be read. Lines that are no accounts are left out.
+    pub fn open(file: PathBuf) -> std::io::Result<Self> {
+        let mut text = String::new();
+        match std::fs::File::open(&file) {
+            Ok(opened) => {
+                opened.take(MOST_BYTES).read_to_string(&mut text)?;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let account = |line: &str| {
+            let mut bytes = [0; 32];
+            hex::decode_to_slice(line.trim(), &mut bytes).ok()?;
+            Some(AccountId::new(bytes))
+        };
+        Ok(Self {
+            false_ones: text.lines().filter_map(account).collect(),
+            file: Some(file),
+            ..Self::default()
+        })
+    }
+
+    /// Those that were proven false.
+    pub fn false_ones(&self) -> impl Iterator<Item = &AccountId> {
+        self.false_ones.iter()
+    }
+
     /// How gladly one is asked at `now`, 0 first; `None` for never.
     pub fn rank(&self, operator: &AccountId, now: Instant) -> Option<u32> {
         if self.false_ones.contains(operator) {
@@ -56,7 +93,21 @@ impl Operators {
 
     /// One was proven false.
     pub fn is_false(&mut self, operator: &AccountId) {
-        self.false_ones.insert(operator.clone());
+        if !self.false_ones.insert(operator.clone()) {
+            return;
+        }
+        let Some(file) = &self.file else {
+            return;
+        };
+        let account: &[u8; 32] = operator.as_ref();
+        let opened = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(file);
+        let written = opened.and_then(|mut file| writeln!(file, "{}", hex::encode(account)));
+        if let Err(error) = written {
+            tracing::error!(%operator, %error, file = %file.display(), "will be asked again after a restart");
+        }
     }
 
     /// How many are avoided at `now`, those proven false included.
@@ -120,6 +171,28 @@ mod tests {
         operators.answered(&OPERATOR);
         let later = now + Duration::from_secs(1_000_000);
         assert_eq!(operators.rank(&OPERATOR, later), None);
+    }
+
+    // GIVEN an operator that was proven false before a restart, and a file with lines that are no accounts
+    // WHEN the file is opened again
+    // THEN it is still known, nobody else is, and it stands there once
+    #[test]
+    fn who_is_false_stays_so_over_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("false");
+        let mut before = Operators::open(file.clone()).expect("a new file");
+        before.is_false(&OPERATOR);
+        before.is_false(&OPERATOR);
+        std::fs::write(
+            &file,
+            std::fs::read_to_string(&file).expect("written") + "nonsense\n\n",
+        )
+        .expect("more lines");
+        let after = Operators::open(file.clone()).expect("the file");
+        assert_eq!(after.rank(&OPERATOR, Instant::now()), None);
+        assert_eq!(after.false_ones().count(), 1);
+        let text = std::fs::read_to_string(&file).expect("the file");
+        assert_eq!(text.lines().filter(|line| line.len() == 64).count(), 1);
     }
 
     // GIVEN more failing operators than are remembered

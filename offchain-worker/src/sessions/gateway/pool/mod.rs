@@ -244,6 +244,9 @@ impl Pool {
         }
         self.refused
             .retain(|id, _| id.is_none_or(|id| there.contains(&id)));
+        for slot in self.sessions.values_mut() {
+            slot.lost.extend(self.shunned.iter().cloned());
+        }
         // One that has vanished from the chain while it serves can do nothing more.
         for (id, slot) in &mut self.sessions {
             slot.facts.open &= there.contains(id);
