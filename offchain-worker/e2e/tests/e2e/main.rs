@@ -10,7 +10,9 @@ mod cheats;
 mod crashes;
 mod false_alarm;
 mod funds;
+mod gateway;
 mod honest_job;
+mod http;
 mod leaving;
 mod node_trouble;
 mod sessions;
@@ -52,6 +54,26 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     (
         "sessions::an_executor_that_is_killed_loses_nothing_and_charges_nothing_twice",
         sessions::survive_a_crash,
+    ),
+    (
+        "gateway::what_its_clients_get_is_settled_to_the_planck",
+        gateway::answers_are_paid,
+    ),
+    (
+        "gateway::an_executor_killed_before_its_first_token_is_not_seen",
+        gateway::failover_is_unseen,
+    ),
+    (
+        "gateway::an_executor_killed_midway_ends_the_answer_cleanly",
+        gateway::a_break_is_clean,
+    ),
+    (
+        "gateway::one_that_is_killed_goes_on_where_it_was",
+        gateway::a_killed_gateway_goes_on,
+    ),
+    (
+        "gateway::a_key_without_funds_is_named",
+        gateway::without_funds_it_says_so,
     ),
     (
         "blob_prompts::a_job_with_one_is_computed_audited_and_paid",

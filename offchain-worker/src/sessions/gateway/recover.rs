@@ -1,7 +1,7 @@
 //! Requests in flight that nobody follows any more: after a failure, a hang-up that was not confirmed, or a restart.
 //!
-//! A channel serves nothing while it waits for a receipt, so each is asked for again until it is there. No more is taken
-//! of an answer than its client got: what nobody reads is not paid for.
+//! A channel serves nothing while it waits for a receipt, so each is asked for again until it is there. It is hung up where
+//! its client was: what the operator has sent by then is paid, the rest is never computed.
 
 use super::{blame::Blame, Shared};
 use chasqui_primitives::session::SessionId;
