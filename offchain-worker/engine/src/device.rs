@@ -4,7 +4,7 @@ use burn::tensor::Device;
 
 use crate::error::{EngineError, Result};
 
-/// Burn's device called `name`: `cpu` or `burn` here; `burn-cuda` and `burn-cuda:N`, for training on a GPU, need
+/// Burn's device called `name`: `cpu` or `burn` here; `cuda`, `cuda:N` and `burn-cuda:N`, for training on a GPU, need
 /// a build with the feature `cuda`. (An engine on `cpu` or `cuda:N` does not use burn.)
 ///
 /// # Errors
@@ -18,7 +18,7 @@ pub fn open(name: &str) -> Result<Device> {
     match (kind, index) {
         ("cpu" | "burn", None) => Ok(Device::flex()),
         ("cpu" | "burn", Some(_)) => Err(fail("the CPU has no index; use `cpu`")),
-        ("burn-cuda", _) => cuda(ordinal(name)?).map_err(|reason| fail(&reason)),
+        ("cuda" | "burn-cuda", _) => cuda(ordinal(name)?).map_err(|reason| fail(&reason)),
         _ => Err(fail("unknown; known: cpu, auto, cuda:N, burn, burn-cuda:N")),
     }
 }
@@ -48,7 +48,8 @@ fn refused(name: &str, reason: &str) -> EngineError {
 #[cfg(not(feature = "cuda"))]
 fn cuda(_index: usize) -> std::result::Result<Device, String> {
     Err(
-        "this build contains no burn for CUDA; build with `--features cuda`, or use `cuda:N` or `cpu`"
+        "this build contains no burn for CUDA, which training on a GPU needs; build with `--features cuda`, or use \
+         `cpu`"
             .into(),
     )
 }

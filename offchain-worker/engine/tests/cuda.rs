@@ -10,8 +10,8 @@ use std::sync::Arc;
 use chasqui_engine::batch::{Batcher, Limits, Options};
 use chasqui_engine::cpu::Precision;
 use chasqui_engine::{
-    cuda, CpuDecoder, CpuOptions, CudaDecoder, Decoder, Engine, GenerateRequest, LlamaConfig,
-    LoadOptions, Pass, Sequence,
+    cuda, CpuDecoder, CpuOptions, CudaDecoder, Decoder, Engine, GenerateRequest, Llama,
+    LlamaConfig, LoadOptions, Pass, Sequence,
 };
 use common::{golden, golden_names, message, tiny_config, variants};
 
@@ -41,8 +41,19 @@ fn ids(config: &LlamaConfig, seed: u32, count: usize) -> Vec<u32> {
 /// The same random model on both.
 fn pair(config: &LlamaConfig) -> (CpuDecoder, CudaDecoder) {
     let model = config.init(9, &chasqui_engine::device::open("cpu").unwrap());
-    let cpu = CpuDecoder::from_modules(&model, &CpuOptions::default()).unwrap();
-    (cpu, CudaDecoder::from_modules(&model, 0, None).unwrap())
+    pair_of(&model, None)
+}
+
+fn pair_of(model: &Llama, precision: Option<Precision>) -> (CpuDecoder, CudaDecoder) {
+    // Few threads: the tests run beside each other.
+    let options = CpuOptions {
+        threads: Some(2),
+        precision,
+        ..CpuOptions::default()
+    };
+    let cpu = CpuDecoder::from_modules(model, &options).unwrap();
+    let gpu = CudaDecoder::from_modules(model, 0, precision).unwrap();
+    (cpu, gpu)
 }
 
 /// Hidden states of `ids`, fed in pieces of these lengths (over and over).
@@ -79,6 +90,7 @@ fn golden_checkpoints_have_the_bits_of_the_cpu() {
             let run = |device: &str| {
                 let options = LoadOptions {
                     precision,
+                    threads: (device == "cpu").then_some(2),
                     ..LoadOptions::on(device)
                 };
                 let engine = Engine::load_with(&golden(&name), &options).unwrap();
@@ -167,12 +179,7 @@ fn wide_models_agree() {
         };
         let model = config.init(9, &chasqui_engine::device::open("cpu").unwrap());
         for precision in [None, Some(Precision::Int8)] {
-            let options = CpuOptions {
-                precision,
-                ..CpuOptions::default()
-            };
-            let cpu = CpuDecoder::from_modules(&model, &options).unwrap();
-            let gpu = CudaDecoder::from_modules(&model, 0, precision).unwrap();
+            let (cpu, gpu) = pair_of(&model, precision);
             let ids = ids(&config, 2, 40);
             let whole = bits(&states(&cpu, &ids, &[40]));
             for lengths in [&[40][..], &[1], &[2, 3, 4, 5, 6], &[7, 8, 9, 16]] {

@@ -1,12 +1,15 @@
-//! The forward pass of a ragged batch on a GPU.
+//! A model on a GPU, and the passes over ragged batches that it is asked for.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::driver::{Buffer, Gpu, Pinned, Result as Outcome};
-use super::module::{Attention, Kernels, Linear, Output, Place, Row, HEAD_LIMIT};
+use super::driver::{Gpu, Result as Outcome};
+use super::memory::{Buffer, Pinned};
+use super::module::{Kernels, Row, HEAD_LIMIT};
+use super::pass::{about_bytes, Writer};
+use super::recordings::Recordings;
 use super::sequence::CudaSequence;
-use super::weights::{address, GpuMatrix, Layer, Weights};
+use super::weights::Weights;
 use crate::config::LlamaConfig;
 use crate::cpu::matrix::Precision;
 use crate::cpu::rope::RopeTable;
@@ -19,12 +22,14 @@ use crate::model::Llama;
 use crate::weights::WeightFiles;
 
 /// Rows that go through the layers together: bounds the buffers, whatever the passes hold.
-const MAX_ROWS: usize = 512;
+pub(super) const MAX_ROWS: usize = 512;
+/// Rows of a batch that may be recorded.
+const RECORDED_ROWS: usize = 64;
 /// Bytes of logits on the GPU at once, where that is more than one row's.
 const LOGITS: usize = 64 << 20;
 /// Bytes that are copied between host and GPU at once.
 const PINNED: usize = 4 << 20;
-const F32: usize = size_of::<f32>();
+pub(super) const F32: usize = size_of::<f32>();
 
 /// A model on an NVIDIA GPU.
 ///
@@ -32,33 +37,49 @@ const F32: usize = size_of::<f32>();
 /// depend on the sequence and the weights alone.
 #[derive(Debug)]
 pub struct CudaDecoder {
-    config: LlamaConfig,
-    rope: RopeTable,
+    pub(super) config: LlamaConfig,
+    pub(super) rope: RopeTable,
     precision: Precision,
     scratch: Mutex<Scratch>,
-    weights: Weights,
-    kernels: Kernels,
-    gpu: Arc<Gpu>,
+    pub(super) weights: Weights,
+    pub(super) kernels: Kernels,
+    pub(super) gpu: Arc<Gpu>,
 }
 
 /// Buffers of a pass, each grown to what the largest needs.
 #[derive(Debug)]
-struct Scratch {
-    pinned: Pinned,
-    /// What the host says about a batch; see [`Batch`].
-    about: Buffer,
-    x: Buffer,
-    normed: Buffer,
-    q: Buffer,
-    k: Buffer,
-    v: Buffer,
-    mixed: Buffer,
-    gate: Buffer,
-    up: Buffer,
-    /// Wanted rows of `x` and of `normed`, gathered.
-    kept: [Buffer; 2],
-    scores: Buffer,
-    logits: Buffer,
+pub(super) struct Scratch {
+    pub(super) pinned: Pinned,
+    /// What the host says about a batch; see [`Placed`].
+    pub(super) about: Buffer,
+    pub(super) x: Buffer,
+    pub(super) normed: Buffer,
+    pub(super) q: Buffer,
+    pub(super) k: Buffer,
+    pub(super) v: Buffer,
+    pub(super) mixed: Buffer,
+    pub(super) gate: Buffer,
+    pub(super) up: Buffer,
+    /// Wanted rows of `x`, gathered.
+    pub(super) kept: Buffer,
+    pub(super) scores: Buffer,
+    /// States whose logits are wanted, and their logits.
+    pub(super) hidden: Buffer,
+    pub(super) logits: Buffer,
+    foreseen: Foreseen,
+    pub(super) recordings: Recordings,
+}
+
+/// What the last step of decoding left for whoever asks for its logits.
+#[derive(Debug, Default)]
+struct Foreseen {
+    /// Its states.
+    states: Vec<f32>,
+    /// Their logits are in `pinned`.
+    ready: bool,
+    /// Somebody asked for them.
+    asked: bool,
+    pinned: Option<Pinned>,
 }
 
 /// A pass whose sequence has been found to be ours.
@@ -70,57 +91,13 @@ struct Part<'a> {
 
 /// Rows that are computed together, as they are collected.
 #[derive(Default)]
-struct Batch {
-    ids: Vec<u32>,
-    rows: Vec<Row>,
+pub(super) struct Batch {
+    pub(super) ids: Vec<u32>,
+    pub(super) rows: Vec<Row>,
     /// Indices of the rows whose states are wanted.
-    wanted: Vec<u32>,
+    pub(super) wanted: Vec<u32>,
     /// Index of a part and how many rows are its.
-    spans: Vec<(usize, usize)>,
-}
-
-/// A batch on the GPU.
-struct Placed {
-    rows: u32,
-    wanted: u32,
-    /// Positions that the row furthest on sees.
-    longest: u32,
-    ids: u64,
-    row_table: u64,
-    wanted_table: u64,
-    rope: u64,
-    wanted_rope: u64,
-    index: u64,
-}
-
-/// Writes one thing after another and tells where each will be.
-struct Writer<'a> {
-    bytes: &'a mut [u8],
-    used: usize,
-}
-
-impl Writer<'_> {
-    fn put<const N: usize>(&mut self, items: impl Iterator<Item = [u8; N]>) -> u64 {
-        let start = self.used.next_multiple_of(16);
-        self.used = start;
-        for item in items {
-            self.bytes[self.used..][..N].copy_from_slice(&item);
-            self.used += N;
-        }
-        start as u64
-    }
-
-    fn floats<'b>(&mut self, items: impl Iterator<Item = &'b [f32]>) -> u64 {
-        self.put(items.flatten().map(|value| value.to_ne_bytes()))
-    }
-}
-
-fn row_bytes(row: &Row) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&row.cache.to_ne_bytes());
-    bytes[8..12].copy_from_slice(&row.position.to_ne_bytes());
-    bytes[12..].copy_from_slice(&row.capacity.to_ne_bytes());
-    bytes
+    pub(super) spans: Vec<(usize, usize)>,
 }
 
 impl CudaDecoder {
@@ -196,9 +173,12 @@ impl CudaDecoder {
             mixed: empty()?,
             gate: empty()?,
             up: empty()?,
-            kept: [empty()?, empty()?],
+            kept: empty()?,
             scores: empty()?,
+            hidden: empty()?,
             logits: empty()?,
+            foreseen: Foreseen::default(),
+            recordings: Recordings::default(),
         };
         Ok(Self {
             rope: RopeTable::new(&config),
@@ -260,46 +240,6 @@ impl CudaDecoder {
         Ok(())
     }
 
-    /// Hands the GPU what it must know about a batch.
-    fn place(&self, batch: &Batch, scratch: &mut Scratch) -> Outcome<Placed> {
-        let mut writer = Writer {
-            bytes: scratch.pinned.bytes(),
-            used: 0,
-        };
-        let rows = &batch.rows;
-        let wanted = || batch.wanted.iter().map(|index| &rows[*index as usize]);
-        let angles = |row: &Row| {
-            let (cos, sin) = self.rope.at(row.position as usize);
-            [cos, sin]
-        };
-        let mut placed = Placed {
-            rows: rows.len() as u32,
-            wanted: batch.wanted.len() as u32,
-            longest: rows.iter().map(|row| row.position + 1).max().unwrap_or(0),
-            row_table: writer.put(rows.iter().map(row_bytes)),
-            wanted_table: writer.put(wanted().map(row_bytes)),
-            rope: writer.floats(rows.iter().flat_map(angles)),
-            wanted_rope: writer.floats(wanted().flat_map(angles)),
-            ids: writer.put(batch.ids.iter().map(|id| id.to_ne_bytes())),
-            index: writer.put(batch.wanted.iter().map(|index| index.to_ne_bytes())),
-        };
-        let bytes = writer.used;
-        // SAFETY: `batch` waits for the GPU before anybody writes there again.
-        unsafe { scratch.about.read_from(&scratch.pinned, bytes)? };
-        let base = scratch.about.address();
-        for offset in [
-            &mut placed.row_table,
-            &mut placed.wanted_table,
-            &mut placed.rope,
-            &mut placed.wanted_rope,
-            &mut placed.ids,
-            &mut placed.index,
-        ] {
-            *offset += base;
-        }
-        Ok(placed)
-    }
-
     /// Computes a batch that is not empty; its wanted states go to `states`.
     fn batch(&self, batch: &Batch, scratch: &mut Scratch, states: &mut [f32]) -> Outcome<()> {
         let outcome = self.try_batch(batch, scratch, states);
@@ -317,6 +257,8 @@ impl CudaDecoder {
         let query = config.num_attention_heads * config.head_dim;
         let kv = config.num_key_value_heads * config.head_dim;
         self.gpu.enter()?;
+        scratch.foreseen.states.clear();
+        scratch.foreseen.ready = false;
         for (buffer, width) in [
             (&mut scratch.x, width),
             (&mut scratch.normed, width),
@@ -327,200 +269,89 @@ impl CudaDecoder {
             (&mut scratch.gate, config.intermediate_size),
             (&mut scratch.up, config.intermediate_size),
         ] {
-            buffer.fit(rows * width * F32)?;
+            if buffer.fit(rows * width * F32)? {
+                // They name the place where it was.
+                scratch.recordings.forget();
+            }
         }
-        let at = self.place(batch, scratch)?;
-        let table = &self.weights.embedding;
-        // SAFETY: the buffers have room for `rows` rows, and the ids lie in the vocabulary.
-        unsafe {
-            self.kernels.look_up(
-                table.precision,
-                &table.to(0),
-                at.ids,
-                at.rows,
-                table.cols,
-                scratch.x.address(),
-            )?;
+        let mut at = self.describe_batch(batch, scratch);
+        if at.wanted < at.rows || rows > RECORDED_ROWS {
+            self.start(&at, scratch)?;
+            return scratch.normed.write_to(states, &mut scratch.pinned);
         }
-        let last = self.weights.layers.len() - 1;
-        for (index, layer) in self.weights.layers.iter().enumerate() {
-            // Behind the last layer's keys and values, only wanted rows matter.
-            let wanted_only = index == last && at.wanted < at.rows;
-            self.layer(index as u32, layer, &at, scratch, wanted_only)?;
-        }
-        if states.is_empty() {
-            return Ok(());
-        }
-        // SAFETY: as above; what is left in `x` are the wanted rows.
-        unsafe {
-            self.kernels.norm(
-                scratch.x.address(),
-                self.weights.norm.address(),
-                config.rms_norm_eps as f32,
-                at.wanted,
-                width as u32,
-                scratch.normed.address(),
-            )?;
-        }
-        scratch.normed.write_to(states, &mut scratch.pinned)
-    }
-
-    /// One layer over `scratch.x`. With `wanted_only`, what is left in it are the wanted rows.
-    fn layer(
-        &self,
-        index: u32,
-        layer: &Layer,
-        at: &Placed,
-        scratch: &mut Scratch,
-        wanted_only: bool,
-    ) -> Outcome<()> {
-        let config = &self.config;
-        let width = config.hidden_size as u32;
-        let epsilon = config.rms_norm_eps as f32;
-        let active = if wanted_only { at.wanted } else { at.rows };
-        let (normed, q, k, v) = (
-            scratch.normed.address(),
-            scratch.q.address(),
-            scratch.k.address(),
-            scratch.v.address(),
-        );
-        let (mixed, gate, up) = (
-            scratch.mixed.address(),
-            scratch.gate.address(),
-            scratch.up.address(),
-        );
-        // SAFETY: every buffer has room for all rows of the batch at its width, `kept` for the wanted ones;
-        // each launch follows those before it, and nobody else has the buffers.
-        unsafe {
-            let x = scratch.x.address();
-            self.kernels.norm(
-                x,
-                layer.input_norm.address(),
-                epsilon,
-                at.rows,
-                width,
-                normed,
-            )?;
-            if wanted_only {
-                self.linear(
-                    normed,
-                    at.rows,
-                    &[
-                        (&layer.k.matrix, layer.k.to(k)),
-                        (&layer.v.matrix, layer.v.to(v)),
-                    ],
-                )?;
-                if active > 0 {
-                    let bytes = at.wanted as usize * config.hidden_size * F32;
-                    let [kept_x, kept_normed] = &mut scratch.kept;
-                    let (to, to_normed) = (kept_x.fit(bytes)?, kept_normed.fit(bytes)?);
-                    self.kernels.gather(x, at.index, active, width, to)?;
-                    self.kernels
-                        .gather(normed, at.index, active, width, to_normed)?;
-                    self.linear(to_normed, active, &[(&layer.q.matrix, layer.q.to(q))])?;
-                    std::mem::swap(&mut scratch.x, kept_x);
+        // Steps of decoding are alike but for the tables: recorded once, they start at once.
+        at.longest = at.longest.next_power_of_two().max(256);
+        let with_logits = self.foresees_logits(rows, scratch)?;
+        let key = (at.rows, at.longest, with_logits);
+        let fits = self
+            .kernels
+            .attention_fits(&self.attention_job(), at.rows, at.longest);
+        let bytes = size_of_val(states);
+        if fits && bytes <= scratch.pinned.bytes().len() && scratch.recordings.wants(key) {
+            let work = || {
+                self.start(&at, scratch)?;
+                // SAFETY: both are read after the wait below; the buffers have room for all rows.
+                unsafe {
+                    scratch.normed.start_write(&scratch.pinned, bytes)?;
+                    if let (true, Some(pinned)) = (with_logits, &scratch.foreseen.pinned) {
+                        let (x, y) = (scratch.normed.address(), scratch.logits.address());
+                        let head = self.weights.head();
+                        self.linear(x, at.rows, &[(head, head.to(y))])?;
+                        let bytes = rows * self.config.vocab_size * F32;
+                        scratch.logits.start_write(pinned, bytes)?;
+                    }
                 }
-            } else {
-                self.linear(
-                    normed,
-                    at.rows,
-                    &[
-                        (&layer.q.matrix, layer.q.to(q)),
-                        (&layer.k.matrix, layer.k.to(k)),
-                        (&layer.v.matrix, layer.v.to(v)),
-                    ],
-                )?;
-            }
-            let (active_rows, active_rope) = match wanted_only {
-                true => (at.wanted_table, at.wanted_rope),
-                false => (at.row_table, at.rope),
+                Ok(())
             };
-            self.kernels.place(&Place {
-                k,
-                v,
-                q,
-                k_norm: address(&layer.k_norm),
-                q_norm: address(&layer.q_norm),
-                rows: at.row_table,
-                active_rows,
-                rope: at.rope,
-                active_rope,
-                count: at.rows,
-                active,
-                heads: config.num_attention_heads as u32,
-                kv_heads: config.num_key_value_heads as u32,
-                width: config.head_dim as u32,
-                layer: index,
-                epsilon,
-                scale: (1.0 / (config.head_dim as f64).sqrt()) as f32,
-            })?;
-            if active == 0 {
-                return Ok(());
-            }
-            let job = Attention {
-                q,
-                out: mixed,
-                rows: active_rows,
-                scores: 0,
-                pitch: 0,
-                first_row: 0,
-                heads: config.num_attention_heads as u32,
-                kv_heads: config.num_key_value_heads as u32,
-                width: config.head_dim as u32,
-                layer: index,
-                tile: 0,
-                unused: 0,
-            };
-            let scores = &mut scratch.scores;
-            self.kernels
-                .attention(job, active, at.longest, |bytes| scores.fit(bytes))?;
-            let x = scratch.x.address();
-            self.linear(mixed, active, &[(&layer.o.matrix, layer.o.add_to(x))])?;
-            self.kernels
-                .norm(x, layer.post_norm.address(), epsilon, active, width, normed)?;
-            self.linear(
-                normed,
-                active,
-                &[
-                    (&layer.gate.matrix, layer.gate.to(gate)),
-                    (&layer.up.matrix, layer.up.to(up)),
-                ],
-            )?;
-            let elements = active * config.intermediate_size as u32;
-            self.kernels.silu_gate(gate, up, elements)?;
-            self.linear(gate, active, &[(&layer.down.matrix, layer.down.add_to(x))])
+            // SAFETY: all buffers live until `forget`, which comes before any of them moves.
+            let made = unsafe { self.gpu.record(work) };
+            scratch.recordings.keep(key, made);
         }
+        match scratch.recordings.get(key) {
+            Some(recording) => {
+                // SAFETY: as above; the tables are described in `pinned`.
+                unsafe { recording.play()? };
+                self.gpu.wait()?;
+                read_floats(&scratch.pinned.bytes()[..bytes], states);
+                scratch.foreseen.ready = with_logits;
+            }
+            None => {
+                self.start(&at, scratch)?;
+                scratch.normed.write_to(states, &mut scratch.pinned)?;
+            }
+        }
+        scratch.foreseen.states.extend_from_slice(states);
+        Ok(())
     }
 
-    /// Products of one x, in one launch where the matrices are held alike.
-    ///
-    /// # Safety
-    /// The addresses are good for `rows` rows.
-    unsafe fn linear(&self, x: u64, rows: u32, outputs: &[(&GpuMatrix, Output)]) -> Outcome<()> {
-        for alike in outputs.chunk_by(|(a, _), (b, _)| a.precision == b.precision) {
-            let Some((matrix, _)) = alike.first() else {
-                continue;
-            };
-            let mut job = Linear {
-                x,
-                count: alike.len() as u32,
-                rows,
-                cols: matrix.cols,
-                ..Linear::default()
-            };
-            for (place, (_, output)) in job.outputs.iter_mut().zip(alike) {
-                *place = *output;
-            }
-            // SAFETY: that of the caller.
-            unsafe { self.kernels.linear(matrix.precision, &job)? };
+    /// Whether a step of decoding computes its rows' logits too: where those of the step before were asked for.
+    fn foresees_logits(&self, rows: usize, scratch: &mut Scratch) -> Outcome<bool> {
+        let bytes = rows * self.config.vocab_size * F32;
+        let asked = std::mem::take(&mut scratch.foreseen.asked);
+        if !asked || bytes > PINNED {
+            return Ok(false);
         }
-        Ok(())
+        if scratch.foreseen.pinned.is_none() {
+            scratch.foreseen.pinned = Some(Pinned::new(&self.gpu, PINNED)?);
+        }
+        if scratch.logits.fit(bytes)? {
+            scratch.recordings.forget();
+        }
+        Ok(true)
     }
 
     fn try_logits(&self, hidden: &[f32], logits: &mut [f32]) -> Outcome<()> {
         let (width, vocab) = (self.config.hidden_size, self.config.vocab_size);
         let mut scratch = self.scratch();
         let scratch = &mut *scratch;
+        let foreseen = &mut scratch.foreseen;
+        if same_bits(&foreseen.states, hidden) {
+            foreseen.asked = true;
+            if let (true, Some(pinned)) = (foreseen.ready, &mut foreseen.pinned) {
+                read_floats(&pinned.bytes()[..size_of_val(logits)], logits);
+                return Ok(());
+            }
+        }
         self.gpu.enter()?;
         let most = (LOGITS / (vocab * F32))
             .min(scratch.pinned.bytes().len() / (width * F32))
@@ -535,13 +366,16 @@ impl CudaDecoder {
                 used: 0,
             };
             writer.floats(std::iter::once(hidden));
-            let x = scratch.normed.fit(bytes)?;
-            let y = scratch.logits.fit(size_of_val(logits))?;
+            scratch.hidden.fit(bytes)?;
+            if scratch.logits.fit(size_of_val(logits))? {
+                scratch.recordings.forget();
+            }
+            let (x, y) = (scratch.hidden.address(), scratch.logits.address());
             let head = self.weights.head();
             let outcome = (|| {
                 // SAFETY: `write_to` waits before anybody writes there again; both buffers have room.
                 unsafe {
-                    scratch.normed.read_from(&scratch.pinned, bytes)?;
+                    scratch.hidden.read_from(&scratch.pinned, bytes)?;
                     self.linear(x, (hidden.len() / width) as u32, &[(head, head.to(y))])?;
                 }
                 scratch.logits.write_to(logits, &mut scratch.pinned)
@@ -568,10 +402,14 @@ impl Batch {
     }
 }
 
-/// Bytes of what [`CudaDecoder::place`] writes about the largest batch.
-fn about_bytes(config: &LlamaConfig) -> usize {
-    // Two tables of rows and of angles, two of indices, each from a multiple of 16 on.
-    MAX_ROWS * (2 * size_of::<Row>() + 2 * config.head_dim * F32 + 2 * size_of::<u32>()) + 6 * 16
+fn read_floats(bytes: &[u8], to: &mut [f32]) {
+    for (to, bytes) in to.iter_mut().zip(bytes.chunks_exact(F32)) {
+        *to = f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    }
+}
+
+fn same_bits(a: &[f32], b: &[f32]) -> bool {
+    !a.is_empty() && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 /// The GPU, or an error that names the device.

@@ -2,12 +2,12 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`driver`] | one GPU: memory, modules, launches; every failure an error |
-//! | `kernels.cu` | the kernels, compiled by NVRTC for the GPU at hand when a model is loaded |
+//! | [`driver`], [`memory`], [`code`] | one GPU: launches, memory, compiled code; every failure an error |
+//! | `kernels/` | the kernels, compiled by NVRTC for the GPU at hand when a model is loaded |
 //! | [`module`] | the compiled kernels and their arguments |
 //! | [`weights`] | parameters in the GPU's memory, in the precision in which they are stored |
 //! | [`sequence`] | keys and values of one sequence |
-//! | [`decoder`] | the whole model over a ragged batch |
+//! | [`decoder`], [`pass`], [`recordings`] | the whole model over a ragged batch |
 //!
 //! Sums have the order of [`crate::cpu`] and every operation rounds as it does there, so that a result
 //! has the bits of the CPU's, whatever the GPU: an audit on the one of an output of the other is exact.
@@ -16,9 +16,13 @@
 //! Nothing of CUDA is needed to build this. At run time the driver and NVRTC are loaded if a GPU is
 //! asked for.
 
+mod code;
 pub mod decoder;
 mod driver;
+mod memory;
 mod module;
+mod pass;
+mod recordings;
 pub mod sequence;
 mod weights;
 

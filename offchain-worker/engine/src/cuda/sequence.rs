@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::driver::{Buffer, Gpu};
+use super::driver::Gpu;
+use super::memory::Buffer;
 use crate::config::LlamaConfig;
 use crate::decoder::{cache_bytes, check_capacity};
 use crate::error::{EngineError, Result};

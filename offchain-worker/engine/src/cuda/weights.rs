@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::driver::{Buffer, Gpu, Result};
+use super::driver::{Gpu, Result};
+use super::memory::Buffer;
 use super::module::Output;
 use crate::cpu::matrix::{Matrix, Precision, Weights as Held};
 use crate::cpu::weights::{Layer as HostLayer, Projection as HostProjection, Weights as Host};
