@@ -37,7 +37,7 @@ pub struct Config {
     /// Folder of this worker's own state: verdicts on the way, unpacked models.
     #[serde(default = "default_state_dir")]
     pub state_dir: PathBuf,
-    /// `cpu`, or `cuda:N` in a build with the feature `cuda`.
+    /// `cpu`, or `cuda:N`, an NVIDIA GPU.
     #[serde(default = "default_device")]
     pub device: String,
     /// Most models kept in memory.

@@ -54,7 +54,7 @@ pub struct Audit {
     /// Thresholds as JSON (see `model calibrate`); without it those in the trace file, else the floors for f32.
     #[arg(long, value_name = "FILE")]
     pub thresholds: Option<PathBuf>,
-    /// Where to compute: cpu, or cuda:N in a build with CUDA.
+    /// Where to compute: cpu, or cuda:N, an NVIDIA GPU.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     #[command(flatten)]

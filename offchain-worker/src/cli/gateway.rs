@@ -57,7 +57,7 @@ pub struct GatewayCommand {
     /// Make a key, print it and its lines for the key file, and end.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["models", "checkpoints", "keys", "open"])]
     pub new_key: Option<String>,
-    /// Where to compute: cpu, or cuda:N in a build with CUDA.
+    /// Where to compute: cpu, or cuda:N, an NVIDIA GPU.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Most requests under way at once.

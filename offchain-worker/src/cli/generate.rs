@@ -34,7 +34,7 @@ pub struct Generate {
     pub system: Option<String>,
     #[command(flatten)]
     pub sampling: SamplingOptions,
-    /// Where to compute: cpu, or cuda:N in a build with CUDA.
+    /// Where to compute: cpu, or cuda:N, an NVIDIA GPU.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Write the claim with its token trace to FILE, for `audit`.

@@ -207,7 +207,7 @@ pub struct Calibrate {
     /// Sampling seeds for each prompt and temperature.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub seeds: u64,
-    /// Where to compute: cpu, or cuda:N in a build with CUDA.
+    /// Where to compute: cpu, or cuda:N, an NVIDIA GPU.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     #[command(flatten)]

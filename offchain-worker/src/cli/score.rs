@@ -25,7 +25,7 @@ pub struct Score {
     /// Write the tensors `logits [T, vocab]` and `hidden [T, hidden]` (after the final norm), f32, to FILE.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Where to compute: cpu, or cuda:N in a build with CUDA.
+    /// Where to compute: cpu, or cuda:N, an NVIDIA GPU.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     #[command(flatten)]
