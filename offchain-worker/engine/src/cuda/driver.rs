@@ -53,7 +53,7 @@ pub(super) fn count() -> Result<usize> {
     Ok(found.max(0) as usize)
 }
 
-/// The contexts of this process. Making one takes a third of a second, so none is ever given back.
+/// The contexts of this process. Making one takes long, so none is ever given back.
 static CONTEXTS: Mutex<Vec<(sys::CUdevice, Context)>> = Mutex::new(Vec::new());
 
 #[derive(Clone, Copy)]
