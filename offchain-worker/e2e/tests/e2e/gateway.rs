@@ -120,7 +120,7 @@ pub fn answers_are_paid(market: &mut Market) -> Result<()> {
     // WHEN twenty clients ask at once, whole and streamed
     let asked: Vec<Result<Value>> = thread::scope(|scope| {
         let gateway = &gateway;
-        let ask = |seed: u64| scope.spawn(move || ask(gateway, seed, 24, seed % 2 == 0));
+        let ask = |seed: u64| scope.spawn(move || ask(gateway, seed, 24, seed.is_multiple_of(2)));
         let asking: Vec<_> = (0..20).map(ask).collect();
         asking
             .into_iter()
@@ -149,7 +149,7 @@ pub fn answers_are_paid(market: &mut Market) -> Result<()> {
     // AND the same seed gives the same text, from whatever session
     let text = |seed| -> Result<Value> {
         let answer = complete(&gateway.base_url, &question(MODEL, seed, 24))?.json()?;
-        due += planck(&account(&[answer.clone()])?["price"])?;
+        due += planck(&account(std::slice::from_ref(&answer))?["price"])?;
         Ok(answer["choices"][0]["text"].clone())
     };
     let mut text = text;
@@ -166,7 +166,10 @@ pub fn answers_are_paid(market: &mut Market) -> Result<()> {
     let shown = chain(&gateway.base_url)?;
     let count = |list: &str| shown[list].as_array().map_or(0, Vec::len);
     ensure!(count("operators") >= network.workers.len(), "{shown}");
-    ensure!(count("sessions") >= sessions(network, KEY)?.len(), "{shown}");
+    ensure!(
+        count("sessions") >= sessions(network, KEY)?.len(),
+        "{shown}"
+    );
     ensure!(shown["head"]["block"].as_u64() > Some(1), "{shown}");
     // AND after the sessions are closed everything else is free again
     gateway.stop()?;
