@@ -179,3 +179,20 @@ fn a_claim_has_a_bounded_number_of_leaves() {
     assert_eq!(builder.push(&next), Err(TreeError::TooMany));
     assert_eq!(builder.claim().unwrap().leaves(), Some(MAX_LEAVES));
 }
+
+#[test]
+fn the_type_of_a_node_says_how_it_is_encoded() {
+    // GIVEN what metadata tells of a sibling in a proof
+    let info = <Node as scale_info::TypeInfo>::type_info();
+    let scale_info::TypeDef::Composite(node) = info.type_def else {
+        panic!("{info:?}");
+    };
+    // THEN its sum is compact, as in its bytes: whoever decodes by metadata reads what was written
+    let compact = scale_info::meta_type::<parity_scale_codec::Compact<u128>>();
+    assert_eq!(node.fields[1].ty, compact);
+    let node = Node {
+        hash: H256::zero(),
+        sum: 63,
+    };
+    assert_eq!(node.encode().len(), 33);
+}

@@ -20,6 +20,7 @@ use parity_scale_codec::Decode;
 use sp_core::ConstU32;
 use sp_runtime::BoundedVec;
 use std::collections::{BTreeMap, BTreeSet};
+use subxt::rpcs::client::rpc_params;
 
 /// Index of `sessions.show` among the calls of its pallet.
 const SHOW: u8 = 14;
@@ -201,16 +202,8 @@ pub async fn shown_answers(
         .unwrap_or_default();
     let mut answers = BTreeMap::new();
     for number in blocks {
-        let block = chain.at(number).await?;
-        let extrinsics = block
-            .at
-            .extrinsics()
-            .fetch()
-            .await
-            .with_context(|| format!("reading the extrinsics of block {number}"))?;
-        for extrinsic in extrinsics.iter() {
-            let extrinsic = extrinsic.context("decoding an extrinsic")?;
-            for answer in shown_in(extrinsic.bytes(), id) {
+        for extrinsic in body(chain, number).await? {
+            for answer in shown_in(&extrinsic, id) {
                 let range = places
                     .get(&answer.leaf.settlement)
                     .and_then(|place| answer.plancks(&genesis, place));
@@ -226,6 +219,28 @@ pub async fn shown_answers(
         "answers that were shown on chain are not in this node's blocks: it must keep their bodies"
     );
     Ok(answers)
+}
+
+/// The extrinsics of a block as bytes: what else stands in it need not make sense to this program.
+async fn body(chain: &Chain, number: u32) -> Result<Vec<Vec<u8>>> {
+    #[derive(serde::Deserialize)]
+    struct Signed {
+        block: Block,
+    }
+    #[derive(serde::Deserialize)]
+    struct Block {
+        extrinsics: Vec<String>,
+    }
+    let hash = chain.at(number).await?.hash;
+    let found: Option<Signed> = chain.request("chain_getBlock", rpc_params![hash]).await?;
+    let found = found.with_context(|| format!("the node does not keep block {number}"))?;
+    found
+        .block
+        .extrinsics
+        .iter()
+        .map(|text| hex::decode(text.trim_start_matches("0x")))
+        .collect::<Result<_, _>>()
+        .context("an extrinsic is no hexadecimal number")
 }
 
 /// The arguments of every `show` of these takings, wherever in an extrinsic it stands: alone, in a batch, behind a proxy.

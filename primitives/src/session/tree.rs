@@ -64,6 +64,8 @@ pub struct Leaf {
 pub struct Node {
     pub hash: H256,
     /// Sum of the prices under it, in planck.
+    // Read by the derived type info alone: whoever decodes by metadata must know what is written below.
+    #[codec(compact)]
     pub sum: Balance,
 }
 

@@ -15,6 +15,7 @@ mod honest_job;
 mod http;
 mod leaving;
 mod node_trouble;
+mod session_cheats;
 mod sessions;
 
 use anyhow::{Context, Result};
@@ -138,6 +139,22 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     (
         "cheats::a_withheld_trace_is_false",
         cheats::withholding_is_caught,
+    ),
+    (
+        "session_cheats::answers_of_another_model_are_caught_and_an_honest_operator_is_paid",
+        session_cheats::another_model_is_caught,
+    ),
+    (
+        "session_cheats::answers_that_nobody_is_shown_are_false",
+        session_cheats::withholding_is_caught,
+    ),
+    (
+        "session_cheats::answers_shown_on_chain_are_judged_there",
+        session_cheats::answers_shown_on_chain_are_judged,
+    ),
+    (
+        "session_cheats::a_client_reports_a_false_answer",
+        session_cheats::a_report_is_upheld,
     ),
     (
         "false_alarm::an_overturned_flag_costs_its_author",

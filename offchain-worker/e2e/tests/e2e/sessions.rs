@@ -13,7 +13,8 @@ use std::time::Duration;
 
 const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
-fn open(network: &Network, root: &str) -> Result<(String, Vec<String>)> {
+/// Opens a session: its name and its committee, primary first.
+pub fn open(network: &Network, root: &str) -> Result<(String, Vec<String>)> {
     let opened = network.call(&[
         "session",
         "open",
@@ -30,7 +31,8 @@ fn open(network: &Network, root: &str) -> Result<(String, Vec<String>)> {
     Ok((session.into(), committee.collect()))
 }
 
-fn ask(network: &Network, session: &str, prompt: &str, seed: &str) -> Result<Value> {
+/// Asks in it, and says what came back.
+pub fn ask(network: &Network, session: &str, prompt: &str, seed: &str) -> Result<Value> {
     let journal = network.folder().join("client-sessions");
     let (journal, blobs) = (
         journal.display().to_string(),
@@ -57,7 +59,8 @@ fn ask(network: &Network, session: &str, prompt: &str, seed: &str) -> Result<Val
     ])
 }
 
-fn audits(network: &Network) -> Result<Value> {
+/// What became of all cases so far.
+pub fn audits(network: &Network) -> Result<Value> {
     Ok(network.call(&["status"])?["audits"].clone())
 }
 
