@@ -8,17 +8,31 @@
 //! | [`recipe`] | a run's terms: what is trained, from where, how, on what, for how much; the run's root |
 //! | [`report`] | what members commit to, reveal and agree on |
 //! | [`shards`] | ranks, data, kept steps, audited segments, as functions of seeds |
+//! | [`machine`], [`service`] | phases: what members may do, and what happens by itself |
+//! | [`members`], [`round`], [`clock`] | membership, contributions and their pay, deadlines |
+//! | [`store`], [`check`] | where the machine keeps its records, and whether they fit together |
 
+pub mod check;
+pub mod clock;
+pub mod machine;
+pub mod members;
 pub mod recipe;
 pub mod report;
+pub mod round;
+pub mod service;
 pub mod shards;
+pub mod store;
 
+pub use machine::{Draw, Drawn, Effect, Failure, Machine, Phase, Refusal, Run};
+pub use members::{Exit, List, Member};
 pub use recipe::{
     whole_sequences, AdapterTargets, AuditTerms, Codec, InnerOptimizer, Outer, Recipe, RunTerms,
     Schedule, Start, TermsError, Timing, Trains, PPM,
 };
 pub use report::{replay_class, ModelState, ReplayClass, RoundReport, StateLeaf};
+pub use round::{Contribution, Judged, Ranks, Round};
 pub use shards::{audit_seed, kept_steps, picked_segments, rank_of, round_seed, slot_of, Shard};
+pub use store::{MemoryStore, Store};
 
 pub use crate::RunId;
 
