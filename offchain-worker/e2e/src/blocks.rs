@@ -46,6 +46,11 @@ pub enum Happening {
         paid: u128,
         refunded: u128,
     },
+    /// Settled money was too little for a case of its own, and none was drawn.
+    TakingsUnaudited {
+        operator: Account,
+        paid: u128,
+    },
     /// Money was shared out.
     Shared(Shares),
     /// A session is gone.
@@ -235,6 +240,13 @@ fn happening(event: &subxt::events::Event<'_, subxt::PolkadotConfig>) -> Result<
                 valid: matches!(told.decision.0, Decision::Valid),
                 paid: told.paid,
                 refunded: told.refunded,
+            })
+        }
+        ("Sessions", "TakingsUnaudited") => {
+            let told: sessions::TakingsUnaudited = event.decode_fields_unchecked_as()?;
+            Some(Happening::TakingsUnaudited {
+                operator: told.operator.0,
+                paid: told.paid,
             })
         }
         ("Sessions", "Closed") => {

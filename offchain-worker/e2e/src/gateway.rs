@@ -52,6 +52,15 @@ impl Gateway {
 
     /// Over sessions of this network. Its journals stay in the network's folder.
     pub fn over_sessions(network: &Network, funds: &Funds<'_>) -> Result<Self> {
+        Self::over_sessions_with(network, funds, &[])
+    }
+
+    /// As [`Self::over_sessions`], with further options of the command.
+    pub fn over_sessions_with(
+        network: &Network,
+        funds: &Funds<'_>,
+        extra: &[&str],
+    ) -> Result<Self> {
         let key = network.key_file("gateway", "key", funds.key)?;
         let mut command = Command::new(program("chasqui-worker")?);
         command
@@ -62,7 +71,8 @@ impl Gateway {
             .arg("--journal-dir")
             .arg(Self::journals(network))
             .arg("--blob-dir")
-            .arg(network.blobs());
+            .arg(network.blobs())
+            .args(extra);
         Self::spawn(command, network.folder().join("gateway.log"))
     }
 

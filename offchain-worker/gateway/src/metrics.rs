@@ -1,9 +1,10 @@
 //! What the gateway tells Prometheus.
 
 use prometheus::{
-    core::Collector, exponential_buckets, register_counter_with_registry, register_histogram_vec_with_registry,
-    register_int_counter_vec_with_registry, register_int_gauge_with_registry, Counter, Encoder,
-    HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder,
+    core::Collector, exponential_buckets, register_counter_with_registry,
+    register_histogram_vec_with_registry, register_int_counter_vec_with_registry,
+    register_int_gauge_with_registry, Counter, Encoder, HistogramVec, IntCounterVec, IntGauge,
+    Registry, TextEncoder,
 };
 
 /// Counters of one gateway.

@@ -160,7 +160,14 @@ impl GatewayCommand {
                 return Ok(());
             }
         };
-        names.extend(on_chain.models.iter().filter(|name| !names.contains(name)).cloned().collect::<Vec<_>>());
+        names.extend(
+            on_chain
+                .models
+                .iter()
+                .filter(|name| !names.contains(name))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
         let sessions = on_chain.upstream;
         if let Some(sessions) = &sessions {
             upstreams.push(Arc::new(sessions.clone()));
@@ -173,7 +180,9 @@ impl GatewayCommand {
             live: on_chain.live.map(|live| live as Arc<dyn Live>),
         })?;
         if let Some(sessions) = &sessions {
-            gateway.metrics().register(sessions.metrics().collectors())?;
+            gateway
+                .metrics()
+                .register(sessions.metrics().collectors())?;
         }
         self.announce(address, &names, generated.as_deref(), open)?;
         serve(gateway, listener, async {

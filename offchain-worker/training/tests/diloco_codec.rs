@@ -205,7 +205,9 @@ fn forged_encodings_are_refused() {
     assert!(with(&|b| b.push(0)).is_err());
 
     let int8 = coder(Codec::Int8 { block: 4 }, 6);
-    let good = int8.encode(&[1.0, 2.0, 3.0, 4.0, 0.0, 0.0], &mut Vec::new()).unwrap();
+    let good = int8
+        .encode(&[1.0, 2.0, 3.0, 4.0, 0.0, 0.0], &mut Vec::new())
+        .unwrap();
     assert!(int8.decode(&good).is_ok());
     let with = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = good.clone();
@@ -213,7 +215,10 @@ fn forged_encodings_are_refused() {
         int8.decode(&bytes)
     };
     for scale in [f32::NAN, f32::INFINITY, -1.0, -0.0, 1e-40, f32::MAX] {
-        assert!(with(&|b| b[0..4].copy_from_slice(&scale.to_le_bytes())).is_err(), "{scale}");
+        assert!(
+            with(&|b| b[0..4].copy_from_slice(&scale.to_le_bytes())).is_err(),
+            "{scale}"
+        );
     }
     assert!(with(&|b| b[4] = 0x80).is_err());
     // A value where the scale is 0.

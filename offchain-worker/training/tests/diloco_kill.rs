@@ -58,7 +58,10 @@ fn a_killed_member_ends_with_the_same_bits() {
     let mut delay = 7u64;
     let deadline = std::time::Instant::now() + Duration::from_secs(240);
     loop {
-        assert!(std::time::Instant::now() < deadline, "no end after {kills} kills");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "no end after {kills} kills"
+        );
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["child", "--exact"])
             .env(FOLDER, rough.path())

@@ -48,7 +48,9 @@ fn the_second_round_continues_the_first() {
         .unwrap();
     let mut model = OuterState::new(court.agreed.clone());
     model
-        .step(&recipe.outer, recipe.norm_clip_ppm, 1, |_| coder.decode(&bytes))
+        .step(&recipe.outer, recipe.norm_clip_ppm, 1, |_| {
+            coder.decode(&bytes)
+        })
         .unwrap();
     court.agreed = model.params.clone();
     let plan = common::plan(&recipe, 1, 4, 3);
@@ -93,8 +95,14 @@ fn segment(exact: bool, apart: f64) -> SegmentFinding {
         exact,
         drift: Drift {
             params: part,
-            first: Part { apart: 0.0, moved: 1.0 },
-            second: Part { apart: 0.0, moved: 1.0 },
+            first: Part {
+                apart: 0.0,
+                moved: 1.0,
+            },
+            second: Part {
+                apart: 0.0,
+                moved: 1.0,
+            },
         },
     }
 }
@@ -113,11 +121,17 @@ fn findings(segments: Vec<SegmentFinding>) -> Findings {
 fn classes_decide_how_exact_a_replay_must_be() {
     let judge = |found: &Findings, same| judge(found, same, &Drift::default(), &TERMS);
     let hard = Verdict::Hard(HardReason::Mismatch);
-    assert_eq!(judge(&findings(vec![segment(true, 0.0)]), true), Verdict::Valid);
+    assert_eq!(
+        judge(&findings(vec![segment(true, 0.0)]), true),
+        Verdict::Valid
+    );
     let close = findings(vec![segment(false, 1e-9)]);
     assert_eq!(judge(&close, true), hard);
     assert_eq!(judge(&close, false), Verdict::Valid);
-    assert_eq!(judge(&findings(vec![segment(false, 2e-3)]), false), Verdict::Soft);
+    assert_eq!(
+        judge(&findings(vec![segment(false, 2e-3)]), false),
+        Verdict::Soft
+    );
     assert_eq!(judge(&findings(vec![segment(false, 2e-2)]), false), hard);
     // Moments count like weights.
     let mut moments = segment(false, 0.0);
@@ -141,7 +155,10 @@ fn drift_adds_up_over_the_run() {
     assert_eq!(judge(&now, false, &biased, &TERMS), Verdict::Soft);
     let honest = findings(vec![segment(true, 0.0); 9]).drift();
     let once = findings(vec![segment(false, 5e-3)]);
-    assert_eq!(judge(&once, false, &Drift::default(), &TERMS), Verdict::Soft);
+    assert_eq!(
+        judge(&once, false, &Drift::default(), &TERMS),
+        Verdict::Soft
+    );
     assert_eq!(judge(&once, false, &honest, &TERMS), Verdict::Valid);
 }
 

@@ -63,7 +63,7 @@ fn entry_bytes() -> usize {
 }
 
 /// Blocks that hold nothing but full calls of `settle`, each settlement of `requests` requests.
-pub fn settling(requests: u32) -> Value {
+fn settling(requests: u32) -> Value {
     let weights = RuntimeBlockWeights::get();
     let class = weights.get(DispatchClass::Operational);
     let call = Sessions::settle(ENTRIES) + class.base_extrinsic;
@@ -91,7 +91,7 @@ pub fn settling(requests: u32) -> Value {
 
 /// The whole life of sessions that settle once and are never renewed: opened, drawn for, settled, audited (one case for
 /// each full call of `settle`), closed, ended.
-pub fn whole_life(requests: u32) -> Value {
+fn whole_life(requests: u32) -> Value {
     let weights = RuntimeBlockWeights::get();
     let (normal, operational) = (
         weights.get(DispatchClass::Normal),
@@ -138,7 +138,16 @@ pub fn whole_life(requests: u32) -> Value {
     value
 }
 
+/// All of it, with 1,000 requests a session.
+pub fn all() -> Value {
+    json!({
+        "weights_are_measured": weights_are_measured(),
+        "settling": settling(1_000),
+        "whole_life": whole_life(1_000),
+    })
+}
+
 /// Whether the weights of sessions were measured, as their file says.
-pub fn weights_are_measured() -> bool {
+fn weights_are_measured() -> bool {
     !include_str!("../../../../pallets/sessions/src/weights.rs").contains("estimates until")
 }

@@ -62,6 +62,9 @@ struct Options {
     /// Little of everything: only shows that it runs.
     #[arg(long)]
     quick: bool,
+    /// Only what the chain could settle by the weights of its runtime: starts nothing.
+    #[arg(long)]
+    capacity: bool,
     /// Write the figures to FILE.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -124,6 +127,10 @@ fn say(line: &str) {
 }
 
 fn measure(options: &Options) -> Result<()> {
+    if options.capacity {
+        println!("{}", serde_json::to_string_pretty(&capacity::all())?);
+        return Ok(());
+    }
     let sizes = options.sizes();
     ensure!(
         sizes.clients > 0 && sizes.requests > 0 && sizes.sessions > 0 && options.prompt_tokens > 3,
@@ -252,16 +259,12 @@ impl Bench {
             },
             "thousand": thousand,
             "kill": kill,
-            "capacity": {
-                "weights_are_measured": capacity::weights_are_measured(),
-                "settling": capacity::settling(1_000),
-                "whole_life": capacity::whole_life(1_000),
-            },
+            "capacity": capacity::all(),
         }))
     }
 
     fn gateway(&self, network: &Network, root: &str, sessions: usize) -> Result<Gateway> {
-        Gateway::over_sessions(
+        Gateway::over_sessions_with(
             network,
             &Funds {
                 key: CLIENT_KEY,
@@ -270,6 +273,7 @@ impl Bench {
                 budget: BUDGET,
                 sessions,
             },
+            &["--close-on-stop"],
         )
     }
 
@@ -317,7 +321,7 @@ impl Bench {
         Ok(summary)
     }
 
-    /// Stops the gateway, closes its sessions, and waits until all is settled, audited and over.
+    /// Stops the gateway, which closes its sessions, and waits until all is settled, audited and over.
     fn end(
         &self,
         network: &Network,
@@ -327,14 +331,6 @@ impl Bench {
     ) -> Result<Ended> {
         gateway.stop()?;
         let client = network.address(CLIENT_KEY)?;
-        let open = network.call(&["session", "list", "--client", &client])?;
-        for session in open.as_array().into_iter().flatten() {
-            let session = session["session"].as_str().context("a session's name")?;
-            let shown = network.call(&["session", "show", session])?;
-            if shown["stage"] == "open" {
-                network.call(&["session", "close", session, "--key", CLIENT_KEY])?;
-            }
-        }
         network.wait_until("every session is over", SECONDS(180), |network| {
             let left = network.call(&["session", "list", "--client", &client])?;
             Ok(left.as_array().is_some_and(Vec::is_empty))

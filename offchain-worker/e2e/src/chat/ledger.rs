@@ -95,6 +95,21 @@ impl<'a> Ledger<'a> {
         })
     }
 
+    /// Planck that auditors found honestly earned, and planck that no case was drawn for.
+    pub fn audited(&self) -> (u128, u128) {
+        let valid = self.sum(|one| match one {
+            Happening::TakingsClosed {
+                valid: true, paid, ..
+            } => Some(*paid),
+            _ => None,
+        });
+        let unaudited = self.sum(|one| match one {
+            Happening::TakingsUnaudited { paid, .. } => Some(*paid),
+            _ => None,
+        });
+        (valid, unaudited)
+    }
+
     /// Sessions that ended, and what their clients lost for having spent too little.
     pub fn closed(&self) -> (usize, u128) {
         let ended = self

@@ -25,9 +25,10 @@ use std::{
 const TEMPLATE: &str = "{{ bos_token }}{% for m in messages %}{{ m.content | trim }}\
                         {% if not loop.last %} {% endif %}{% endfor %}";
 /// What the user says in the first conversation.
-const TALE: [&str; 3] = [
+const TALE: [&str; 4] = [
     "Once upon a time there was a runner who",
     "The next morning",
+    "On the way back",
     "In the end",
 ];
 /// And in the second, which the picture shows.
@@ -37,10 +38,12 @@ const SECOND_TALE: [&str; 4] = [
     "Nobody knew that",
     "In the evening",
 ];
+/// Most tokens of an answer. A tale is then long enough to be audited for certain.
+const MAX_TOKENS: &str = "64";
 /// One session. A fifth of what is put down must be spent, so a short talk has a small deposit.
-const DEPOSIT: &str = "0.2";
+const DEPOSIT: &str = "0.4";
 /// With a second conversation.
-const LARGER_DEPOSIT: &str = "0.4";
+const LARGER_DEPOSIT: &str = "0.8";
 const BUDGET: &str = "10";
 
 const SECONDS: fn(u64) -> Duration = Duration::from_secs;
@@ -228,6 +231,8 @@ fn talk(options: &Options, network: &Network, gateway: &Gateway, lines: &[&str])
         gateway.model()?,
         "--json",
         &out_name,
+        "--max-tokens",
+        MAX_TOKENS,
     ];
     arguments.extend(lines);
     python(options, "chat.py", &arguments)
@@ -291,7 +296,15 @@ fn settled_and_audited(
         );
         Ok(ledger.shared() >= spent)
     })?;
-    say("epoch over, answers drawn and replayed by auditors, found valid, paid");
+    let (valid, unaudited) = ledger.audited();
+    say(&match unaudited {
+        0 => "epoch over, answers drawn and replayed by auditors, found valid, paid".to_string(),
+        _ => format!(
+            "epoch over, {} DOT replayed by auditors and found valid, {} DOT not drawn for an audit; all paid",
+            dot(valid),
+            dot(unaudited)
+        ),
+    });
     Ok(())
 }
 

@@ -97,7 +97,11 @@ pub(crate) struct Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        let db = self.db.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let db = self
+            .db
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         // Closing a damaged file may panic too; everything that counts was committed before.
         if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
             tracing::error!(path = %self.path.display(), "the journal could not be closed: damaged");
@@ -312,7 +316,11 @@ impl Store {
         // The file can be held once only.
         drop(db.take());
         let mut opened = Self::open_existing(&self.path, &self.identity)?;
-        let opened = opened.db.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let opened = opened
+            .db
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let opened = db.insert(opened.ok_or_else(|| self.damaged("it is closed"))?);
         opened.begin_write().map_err(|error| self.failed(error))
     }
