@@ -111,10 +111,10 @@ fn a_killed_demo_takes_its_processes_along() {
 // THEN it says why, and neither a process nor a file of it is left
 #[test]
 fn an_error_stops_all_processes_and_removes_the_folder() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let output = Command::new(env!("CARGO_BIN_EXE_chasqui-demo"))
         .env("TMPDIR", folder.path())
-        .env("CHASQUI_ROOT", folder.path().join("nowhere"))
+        .env("CHASQUI_ROOT", empty.path())
         .env_remove("CHASQUI_E2E_DIR")
         .arg("--once")
         .stdin(Stdio::null())
