@@ -17,6 +17,8 @@
 //! | [`session`] | many requests on one deposit: what both sides sign, settlement trees, a channel's rules |
 //! | [`training`] | training runs: terms, what members sign, who trains on what |
 //! | [`money`] | prices, fee splits, slash splits |
+//! | [`prices`], [`subsidy`], [`credit`] | the price by vote, the subsidy of an epoch, how much work counts beside a weight |
+//! | [`governance`] | how polls are counted, which delegations count in them |
 //! | [`traits`] | what a pallet may ask of another |
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -24,14 +26,18 @@ extern crate alloc;
 
 pub mod audit;
 pub mod blob;
+pub mod credit;
 pub mod dataset;
 pub mod draw;
+pub mod governance;
 pub mod hash;
 pub mod merkle;
 pub mod money;
+pub mod prices;
 pub mod receipt;
 pub mod sampling;
 pub mod session;
+pub mod subsidy;
 pub mod trace;
 pub mod training;
 pub mod traits;

@@ -99,6 +99,11 @@ pub trait Operators<AccountId> {
     /// Whoever owns it: operators of one owner never judge each other.
     fn owner(operator: &AccountId) -> Option<AccountId>;
     fn reputation(operator: &AccountId) -> Perbill;
+    /// Whether an operator takes part in this role: it is active (not jailed, not unbonding, bond enough) and serves
+    /// `checkpoint` now.
+    fn serves(_operator: &AccountId, _role: Role, _checkpoint: &CheckpointRoot) -> bool {
+        false
+    }
     /// Draws up to `count` different operators by weight frozen for the epoch (times the draw factor for
     /// [`Role::Compute`]) among those serving `checkpoint` now, not jailed, not unbonding, and `eligible`. Every
     /// candidate that is looked at is asked `eligible` once, at most [`MAX_CANDIDATES`](crate::draw::MAX_CANDIDATES).
@@ -370,4 +375,33 @@ pub trait TrainedCheckpoints<AccountId> {
     /// calibration by drawn validators and for acceptance like any other. A checkpoint without a registered parent waits
     /// for a description by whoever registered it. Fails when the root is registered.
     fn register_trained(trained: TrainedCheckpoint<AccountId>) -> DispatchResult;
+}
+
+/// What an operator's vote weighs.
+#[derive(
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+pub struct Voice {
+    /// Weight in the poll, see [`vote_weight`](crate::credit::vote_weight).
+    pub weight: u64,
+    /// Bond behind it, in planck.
+    pub bond: Balance,
+}
+
+/// What operators weighed in closed epochs (pallet economy).
+pub trait Standing<AccountId> {
+    /// What a poll that is submitted now is measured by: the newest complete census. All zero where there is none.
+    fn electorate() -> crate::governance::Electorate;
+    /// An operator in the census of an epoch; all zero for a stranger, and where the census is forgotten.
+    fn voice(epoch: EpochIndex, operator: &AccountId) -> Voice;
 }
