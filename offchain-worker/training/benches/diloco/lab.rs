@@ -1,36 +1,41 @@
-//! Text, tokenizer, model, and the ways to train it.
+//! Text, tokenizer, base model, and the ways to go on from it.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use burn::tensor::Device;
 use chasqui_engine::config::LlamaConfig;
 use chasqui_engine::model::Llama;
 use chasqui_primitives::training::{Codec, InnerOptimizer, Outer, Recipe, Schedule, Trains};
 use chasqui_training::diloco::dataset::{build, find_texts, BuildOptions, TextEncoder};
 use chasqui_training::diloco::outer::pseudo_gradient;
-use chasqui_training::diloco::state::TrainState;
+use chasqui_training::diloco::state::{vector_bytes, TrainState};
 use chasqui_training::diloco::{Dataset, Inner, Local, OuterState, RoundPlan};
 use chasqui_training::recipe::Size;
 use chasqui_training::tokenizer::{train_on, EOS_ID};
 use chasqui_training::train::mean_loss;
+use chasqui_training::TrainingError;
 use sp_core::H256;
 
-use crate::report::Row;
-use crate::MEMBERS;
+use crate::report::{Protocol, Row};
+use crate::spec::{Spec, Way};
 
+/// Members of a run.
+const MEMBERS: u32 = 4;
 /// Tokens of the vocabulary.
-const VOCABULARY: usize = 1_024;
+const VOCABULARY: usize = 512;
 /// Bytes of text that the tokenizer is trained on.
 const TOKENIZER_BYTES: usize = 4 << 20;
 /// Predicted tokens of a sequence.
 const SEQUENCE: u32 = 64;
 /// Sequences a member and step.
 const BATCH: u32 = 8;
-/// Held-out sequences that the loss is measured on.
+/// Held-out sequences that settings are chosen by, and as many that the loss is measured on.
 const HELD_OUT: u64 = 512;
+/// Last learning rate, in millionths of the highest.
+const FLOOR_PPM: u32 = 50_000;
 
 /// Small enough for many runs on two cores.
 const SIZE: Size = Size {
@@ -41,93 +46,162 @@ const SIZE: Size = Size {
     intermediate: 160,
 };
 
-/// What all runs share.
-pub struct Lab {
-    /// Folders whose text was taken.
-    pub texts: Vec<String>,
-    /// Documents of the dataset.
-    pub documents: u64,
-    /// Bytes of text in it.
-    pub text_bytes: u64,
-    /// Tokens to train on.
-    pub tokens: u64,
-    /// Inner steps of each member.
+/// What the command line says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folders whose text is taken.
+    pub texts: Vec<PathBuf>,
+    /// Data-parallel steps before all runs part.
+    pub base_steps: u32,
+    /// Highest learning rate of these.
+    pub base_rate: f64,
+    /// Inner steps of each member after that.
     pub steps: u32,
-    /// Highest learning rate.
-    pub rate: f64,
     /// Of weights and data.
     pub seed: u64,
-    /// Parameters of the model.
-    pub parameters: usize,
+}
+
+impl Settings {
+    /// # Errors
+    /// Something is out of range.
+    pub fn check(&self) -> Result<()> {
+        const MOST: u32 = 1_000_000;
+        ensure!(
+            (1..=MOST).contains(&self.steps) && self.base_steps <= MOST,
+            "--steps must be 1 to {MOST}, --base-steps 0 to {MOST}"
+        );
+        ensure!(
+            self.base_rate > 0.0 && self.base_rate <= 1.0,
+            "--base-rate is {}, must lie between 0 and 1",
+            self.base_rate
+        );
+        Ok(())
+    }
+}
+
+/// What all runs share.
+pub struct Lab {
+    protocol: Protocol,
     data: Dataset,
-    base: Llama,
+    /// For its structure.
+    model: Llama,
+    /// The weights that all runs start from.
+    base: Vec<f32>,
+    /// Held-out sequences to choose settings by, and to measure.
+    tuning: Vec<Vec<u32>>,
     unseen: Vec<Vec<u32>>,
     _dir: tempfile::TempDir,
 }
 
 impl Lab {
-    /// Builds tokenizer, dataset and model.
-    pub fn new(texts: &[PathBuf], steps: u32, rate: f64, seed: u64) -> Result<Self> {
+    /// Builds tokenizer, dataset and base; the latter is read from `base`, or written there.
+    ///
+    /// # Errors
+    /// There is not enough text, or a file cannot be read or written.
+    pub fn new(settings: Settings, base: Option<&Path>) -> Result<Self> {
+        let Settings {
+            texts,
+            base_steps,
+            base_rate,
+            steps,
+            seed,
+        } = settings;
         let dir = tempfile::tempdir()?;
-        let needed = u64::from(steps * MEMBERS * BATCH * SEQUENCE);
         let options = BuildOptions {
             max_file_bytes: 256 << 10,
             extensions: vec!["md".into()],
-            // One epoch, and what is held out of it.
-            max_tokens: needed + needed / 10 + 4 * HELD_OUT * u64::from(SEQUENCE),
             held_out_ppm: 50_000,
+            ..BuildOptions::default()
         };
-        let encoder = tokenizer(texts, &options)?;
-        let folders: Vec<&std::path::Path> = texts.iter().map(PathBuf::as_path).collect();
+        let encoder = tokenizer(&texts, &options)?;
+        let folders: Vec<&Path> = texts.iter().map(PathBuf::as_path).collect();
         let path = dir.path().join("data");
         let built = build(&folders, &encoder, &path, &options, |_| {})?;
         let data = Dataset::open(&path)?;
-        let count = data.header().held_out_sequences(SEQUENCE).min(HELD_OUT);
-        let unseen = (0..count)
-            .map(|index| Ok(data.held_out(index, SEQUENCE)?))
-            .collect::<Result<Vec<_>>>()?;
-        if unseen.len() < 32 {
-            bail!(
-                "only {count} held-out sequences; name a larger folder of *.md files with --text"
-            );
-        }
+        let [tuning, unseen] = held_out(&data)?;
         let config: LlamaConfig = SIZE.config(VOCABULARY);
-        let base = config.init(seed, &Device::flex());
         let mut lab = Self {
-            texts: texts.iter().map(|dir| dir.display().to_string()).collect(),
-            documents: built.documents,
-            text_bytes: built.text_bytes,
-            tokens: data.header().training(),
-            steps,
-            rate,
-            seed,
-            parameters: 0,
+            protocol: Protocol {
+                texts: texts.iter().map(|dir| dir.display().to_string()).collect(),
+                documents: built.documents,
+                text_bytes: built.text_bytes,
+                training_tokens: data.header().training(),
+                vocabulary: VOCABULARY,
+                parameters: 0,
+                members: MEMBERS,
+                batch: BATCH,
+                sequence: SEQUENCE,
+                base_steps,
+                base_rate,
+                steps,
+                seed,
+                base_loss: 0.0,
+            },
             data,
-            base,
+            model: config.init(seed, &Device::flex()),
+            base: Vec::new(),
+            tuning,
             unseen,
             _dir: dir,
         };
-        lab.parameters = lab.inner(&lab.recipe(1, BATCH, steps), 1)?.layout().len();
+        let needed = u64::from(base_steps + steps) * u64::from(MEMBERS * BATCH * SEQUENCE);
+        if needed > lab.protocol.training_tokens {
+            eprintln!(
+                "Each run takes {needed} tokens of {}: some come twice.",
+                lab.protocol.training_tokens
+            );
+        }
+        let recipe = lab.recipe(base_rate, 1, BATCH, 1);
+        let mut inner = lab.inner(&recipe, 1)?;
+        lab.protocol.parameters = inner.layout().len();
+        lab.base = match base.filter(|path| path.exists()) {
+            Some(path) => read_base(path, lab.protocol.parameters)?,
+            None => lab.make_base(base)?,
+        };
+        lab.protocol.base_loss = lab.loss(&mut inner, &lab.base, &lab.unseen)?;
         Ok(lab)
     }
 
-    /// Epochs that each run makes.
-    pub fn epochs(&self) -> f64 {
-        f64::from(self.steps * MEMBERS * BATCH * SEQUENCE) / self.tokens as f64
+    /// What all runs share, in words and numbers.
+    pub fn protocol(&self) -> &Protocol {
+        &self.protocol
     }
 
-    fn recipe(&self, inner_steps: u32, batch: u32, steps: u32) -> Recipe {
+    /// Data-parallel steps from random weights, without a fall of the learning rate: training goes on.
+    fn make_base(&self, file: Option<&Path>) -> Result<Vec<f32>> {
+        let steps = self.protocol.base_steps;
+        let mut recipe = self.recipe(
+            self.protocol.base_rate,
+            steps.max(1),
+            BATCH * MEMBERS,
+            steps.max(1),
+        );
+        recipe.schedule.floor_ppm = 1_000_000;
+        let mut inner = self.inner(&recipe, threads())?;
+        let start = inner.layout().read(&self.model)?;
+        let state = inner.shape().fresh(start, 0);
+        let plan = self.plan(0, 1, 0, 0);
+        let go = |_: &_| ControlFlow::Continue(());
+        let base = inner.run(state, &plan, &self.data, 0, steps, go)?.params;
+        if let Some(file) = file {
+            std::fs::write(file, vector_bytes(&base))
+                .with_context(|| format!("writing {}", file.display()))?;
+        }
+        Ok(base)
+    }
+
+    fn recipe(&self, rate: f64, inner_steps: u32, batch: u32, steps: u32) -> Recipe {
         Recipe {
             inner_steps,
             batch,
-            micro_batch: 4,
+            micro_batch: BATCH,
             sequence: SEQUENCE,
             optimizer: InnerOptimizer::default(),
             schedule: Schedule {
-                peak_nano: (self.rate * 1e9) as u32,
+                peak_nano: (rate * 1e9).round() as u32,
                 warmup_steps: (steps / 20).max(1),
                 total_steps: steps,
-                floor_ppm: 50_000,
+                floor_ppm: FLOOR_PPM,
             },
             clip_milli: 1_000,
             outer: Outer::default(),
@@ -141,12 +215,12 @@ impl Lab {
     fn inner(&self, recipe: &Recipe, threads: usize) -> Result<Inner> {
         recipe.validate()?;
         let local = Local { threads };
-        Ok(Inner::new(&self.base, recipe, local, Device::flex())?)
+        Ok(Inner::new(&self.model, recipe, local, Device::flex())?)
     }
 
     fn plan(&self, round: u32, members: u32, rank: u32, first_sequence: u64) -> RoundPlan {
         RoundPlan {
-            run: H256::from_low_u64_be(self.seed),
+            run: H256::from_low_u64_be(self.protocol.seed),
             round,
             seed: H256::zero(),
             members,
@@ -155,80 +229,110 @@ impl Lab {
         }
     }
 
-    fn evaluate(&self, inner: &mut Inner, params: &[f32]) -> Result<f64> {
-        Ok(mean_loss(
-            &inner.model(params)?,
-            &Device::flex(),
-            &self.unseen,
-        )?)
+    fn loss(&self, inner: &mut Inner, params: &[f32], text: &[Vec<u32>]) -> Result<f64> {
+        Ok(mean_loss(&inner.model(params)?, &Device::flex(), text)?)
     }
 
-    /// `members` workers as one: what they compute is the same as one batch of all.
-    fn together(&self, name: &str, members: u32, steps: u32, exchanged: u64) -> Result<Row> {
+    /// Makes a run. One that diverges has no loss.
+    ///
+    /// # Errors
+    /// The data cannot be read, or the settings are out of range.
+    pub fn run(&self, spec: &Spec) -> Result<Row> {
         let start = Instant::now();
-        let recipe = self.recipe(steps, BATCH * members, steps);
-        let mut inner = self.inner(&recipe, threads())?;
-        let params = inner.layout().read(&self.base)?;
-        let state = inner.shape().fresh(params, 0);
-        let plan = self.plan(0, 1, 0, 0);
-        let go = |_: &_| ControlFlow::Continue(());
-        let end = inner.run(state, &plan, &self.data, 0, steps, go)?;
+        let steps = self.protocol.steps;
+        let (exchanges, each) = match spec.way {
+            Way::Share | Way::Alone => (0, 0),
+            Way::Parallel => (steps, 4 * self.protocol.parameters as u64),
+            Way::Rounds {
+                inner_steps, codec, ..
+            } => {
+                let recipe = Recipe {
+                    codec,
+                    ..self.recipe(spec.rate, 1, BATCH, 1)
+                };
+                let coder = *self.inner(&recipe, 1)?.coder();
+                (steps / inner_steps, coder.encoded_len())
+            }
+        };
+        let trained = match spec.way {
+            Way::Share => self.one(spec.rate, BATCH, steps, MEMBERS),
+            Way::Alone => self.one(spec.rate, BATCH, steps * MEMBERS, 1),
+            // What all workers compute together is the same as one batch of all.
+            Way::Parallel => self.one(spec.rate, BATCH * MEMBERS, steps, 1),
+            Way::Rounds {
+                inner_steps,
+                codec,
+                outer,
+            } => self.rounds(spec.rate, inner_steps, codec, outer),
+        };
+        let losses = match trained {
+            Ok(params) => {
+                let mut inner = self.inner(&self.recipe(spec.rate, 1, BATCH, 1), 1)?;
+                let tuning = self.loss(&mut inner, &params, &self.tuning)?;
+                Some((tuning, self.loss(&mut inner, &params, &self.unseen)?))
+            }
+            Err(error) => match error.downcast_ref() {
+                Some(TrainingError::Diverged { .. }) => None,
+                _ => return Err(error),
+            },
+        };
         Ok(Row {
-            name: name.into(),
-            inner_steps: 1,
-            rounds: steps,
-            loss: self.evaluate(&mut inner, &end.params)?,
-            bytes: exchanged,
+            spec: spec.to_string(),
+            exchanges,
+            tuning_loss: losses.map(|(tuning, _)| tuning),
+            loss: losses.map(|(_, loss)| loss),
+            bytes: u64::from(exchanges) * each,
             seconds: start.elapsed().as_secs_f64(),
         })
     }
 
-    /// Four workers that exchange every gradient, in f32.
-    pub fn data_parallel(&self) -> Result<Row> {
-        let exchanged = 4 * self.parameters as u64 * u64::from(self.steps);
-        self.together("data parallel, 4 workers", MEMBERS, self.steps, exchanged)
+    /// The first of the run's sequences that the base has not seen.
+    fn first_sequence(&self) -> u64 {
+        u64::from(self.protocol.base_steps) * u64::from(MEMBERS * BATCH)
     }
 
-    /// One worker that takes all the tokens alone.
-    pub fn one_worker(&self) -> Result<Row> {
-        self.together("one worker", 1, self.steps * MEMBERS, 0)
+    /// `steps` steps without exchange, on the first of `members` parts of the data.
+    fn one(&self, rate: f64, batch: u32, steps: u32, members: u32) -> Result<Vec<f32>> {
+        let recipe = self.recipe(rate, steps, batch, steps);
+        let mut inner = self.inner(&recipe, threads())?;
+        let state = inner.shape().fresh(self.base.clone(), 0);
+        let plan = self.plan(0, members, 0, self.first_sequence());
+        let go = |_: &_| ControlFlow::Continue(());
+        Ok(inner.run(state, &plan, &self.data, 0, steps, go)?.params)
     }
 
-    /// Four members in rounds of `inner_steps`.
-    pub fn diloco(
-        &self,
-        name: String,
-        inner_steps: u32,
-        codec: Codec,
-        outer: Outer,
-    ) -> Result<Row> {
-        let start = Instant::now();
-        let rounds = self.steps / inner_steps;
+    /// All members in rounds of `inner_steps`.
+    fn rounds(&self, rate: f64, inner_steps: u32, codec: Codec, outer: Outer) -> Result<Vec<f32>> {
+        let rounds = self.protocol.steps / inner_steps;
+        ensure!(
+            rounds * inner_steps == self.protocol.steps,
+            "{} steps are no whole rounds of {inner_steps}",
+            self.protocol.steps
+        );
         let recipe = Recipe {
             codec,
             outer,
-            ..self.recipe(inner_steps, BATCH, rounds * inner_steps)
+            ..self.recipe(rate, inner_steps, BATCH, self.protocol.steps)
         };
         let mut inners = (0..MEMBERS)
             .map(|_| self.inner(&recipe, 1))
             .collect::<Result<Vec<Inner>>>()?;
-        let mut model = OuterState::new(inners[0].layout().read(&self.base)?);
+        let coder = *inners[0].coder();
+        let mut model = OuterState::new(self.base.clone());
         let mut states: Vec<TrainState> = inners
             .iter()
             .map(|inner| inner.shape().fresh(model.params.clone(), 0))
             .collect();
-        let mut bytes = 0;
         for round in 0..rounds {
-            let first = u64::from(round) * recipe.sequences_per_round(MEMBERS);
+            let first =
+                self.first_sequence() + u64::from(round) * recipe.sequences_per_round(MEMBERS);
             let plan = |rank| self.plan(round, MEMBERS, rank, first);
             self.inner_steps(&mut inners, &mut states, plan, inner_steps)?;
             let mut sent = Vec::new();
-            for (inner, state) in inners.iter().zip(&mut states) {
+            for state in &mut states {
                 let delta = pseudo_gradient(&model.params, &state.params)?;
-                sent.push(inner.coder().encode(&delta, &mut state.residual)?);
+                sent.push(coder.encode(&delta, &mut state.residual)?);
             }
-            bytes += sent[0].len() as u64;
-            let coder = *inners[0].coder();
             model.step(&outer, recipe.norm_clip_ppm, sent.len(), |rank| {
                 coder.decode(&sent[rank])
             })?;
@@ -236,14 +340,7 @@ impl Lab {
                 state.params.clone_from(&model.params);
             }
         }
-        Ok(Row {
-            name,
-            inner_steps,
-            rounds,
-            loss: self.evaluate(&mut inners[0], &model.params)?,
-            bytes,
-            seconds: start.elapsed().as_secs_f64(),
-        })
+        Ok(model.params)
     }
 
     /// One round of all members, as many at a time as there are cores.
@@ -288,6 +385,32 @@ impl Lab {
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |count| count.get().min(MEMBERS as usize))
+}
+
+/// Held-out sequences from all over, in turn to choose settings by and to measure.
+fn held_out(data: &Dataset) -> Result<[Vec<Vec<u32>>; 2]> {
+    let there = data.header().held_out_sequences(SEQUENCE);
+    let count = there.min(2 * HELD_OUT);
+    if count < 64 {
+        bail!("only {there} held-out sequences; name a larger folder of *.md files with --text");
+    }
+    let mut halves = [Vec::new(), Vec::new()];
+    for index in 0..count {
+        let sequence = data.held_out(index * there / count, SEQUENCE)?;
+        halves[(index % 2) as usize].push(sequence);
+    }
+    Ok(halves)
+}
+
+fn read_base(path: &Path, parameters: usize) -> Result<Vec<f32>> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let (words, rest) = bytes.as_chunks::<4>();
+    ensure!(
+        words.len() == parameters && rest.is_empty(),
+        "{} does not hold {parameters} parameters",
+        path.display()
+    );
+    Ok(words.iter().map(|word| f32::from_le_bytes(*word)).collect())
 }
 
 /// A tokenizer of our own, trained on a part of the texts.

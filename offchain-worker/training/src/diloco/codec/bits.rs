@@ -60,7 +60,7 @@ impl<'a> Unpacker<'a> {
     }
 
     /// Whether nothing but zeros fill the last byte.
-    pub(super) fn is_done(mut self) -> bool {
+    pub(super) fn ends_in_zeros(mut self) -> bool {
         self.open == 0 && self.bytes.all(|byte| *byte == 0)
     }
 }

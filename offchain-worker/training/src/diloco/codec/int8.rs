@@ -34,7 +34,10 @@ pub(super) fn decode(bytes: &[u8], len: usize, block: usize) -> Result<Vec<f32>,
             return Err("a block is cut");
         };
         let scale = f32::from_le_bytes(*scale);
-        if !(scale == 0.0 && scale.is_sign_positive()) && !(scale.is_normal() && scale > 0.0) {
+        // Not the negative zero.
+        let zero = scale.to_bits() == 0;
+        let usual = scale.is_normal() && scale > 0.0;
+        if !zero && !usual {
             return Err("a scale is neither 0 nor a normal positive number");
         }
         if !(scale * MOST).is_finite() {

@@ -99,7 +99,7 @@ impl Shape {
         for at in kept {
             values[at] = levels.value(reader.next(VALUE_BITS as u32));
         }
-        match reader.is_done() {
+        match reader.ends_in_zeros() {
             true => Ok(()),
             false => Err("bits are set behind the last value of a chunk"),
         }
