@@ -23,7 +23,7 @@ use crate::report::{Protocol, Row};
 use crate::spec::{Spec, Way};
 
 /// Members of a run.
-const MEMBERS: u32 = 4;
+pub const MEMBERS: u32 = 4;
 /// Tokens of the vocabulary.
 const VOCABULARY: usize = 512;
 /// Bytes of text that the tokenizer is trained on.
@@ -31,7 +31,7 @@ const TOKENIZER_BYTES: usize = 4 << 20;
 /// Predicted tokens of a sequence.
 const SEQUENCE: u32 = 64;
 /// Sequences a member and step.
-const BATCH: u32 = 8;
+pub const BATCH: u32 = 8;
 /// Held-out sequences that settings are chosen by, and as many that the loss is measured on.
 const HELD_OUT: u64 = 512;
 /// Last learning rate, in millionths of the highest.
@@ -167,6 +167,21 @@ impl Lab {
         &self.protocol
     }
 
+    /// By what the data are shuffled.
+    pub fn run_root(&self) -> H256 {
+        H256::from_low_u64_be(self.protocol.seed)
+    }
+
+    /// The dataset.
+    pub fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    /// The weights that all runs start from.
+    pub fn base(&self) -> &[f32] {
+        &self.base
+    }
+
     /// Data-parallel steps from random weights, without a fall of the learning rate: training goes on.
     fn make_base(&self, file: Option<&Path>) -> Result<Vec<f32>> {
         let steps = self.protocol.base_steps;
@@ -190,7 +205,8 @@ impl Lab {
         Ok(base)
     }
 
-    fn recipe(&self, rate: f64, inner_steps: u32, batch: u32, steps: u32) -> Recipe {
+    /// What a member follows; all but what is asked for is the same in every run.
+    pub fn recipe(&self, rate: f64, inner_steps: u32, batch: u32, steps: u32) -> Recipe {
         Recipe {
             inner_steps,
             batch,
@@ -212,15 +228,20 @@ impl Lab {
         }
     }
 
-    fn inner(&self, recipe: &Recipe, threads: usize) -> Result<Inner> {
+    /// A trainer that follows it.
+    ///
+    /// # Errors
+    /// The recipe is out of range.
+    pub fn inner(&self, recipe: &Recipe, threads: usize) -> Result<Inner> {
         recipe.validate()?;
         let local = Local { threads };
         Ok(Inner::new(&self.model, recipe, local, Device::flex())?)
     }
 
-    fn plan(&self, round: u32, members: u32, rank: u32, first_sequence: u64) -> RoundPlan {
+    /// A member's part of a round.
+    pub fn plan(&self, round: u32, members: u32, rank: u32, first_sequence: u64) -> RoundPlan {
         RoundPlan {
-            run: H256::from_low_u64_be(self.protocol.seed),
+            run: self.run_root(),
             round,
             seed: H256::zero(),
             members,
@@ -383,7 +404,8 @@ impl Lab {
     }
 }
 
-fn threads() -> usize {
+/// Threads for gradients.
+pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |count| count.get().min(MEMBERS as usize))
 }
 

@@ -5,6 +5,7 @@
 //! moments, on tokens that the base has not seen, with the same schedule over as many tokens. Settings of each are chosen by
 //! one half of the held-out sequences; the loss is that on the other half. Deterministic but for the times.
 
+mod audit;
 mod lab;
 mod report;
 mod spec;
@@ -13,13 +14,15 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{bail, Context, Result};
+use audit::AuditRow;
+use chasqui_primitives::training::Codec;
 use lab::{Lab, Settings};
 use report::Report;
-use spec::Spec;
+use spec::{Spec, SPARSE};
 
 const USAGE: &str =
     "usage: diloco [--quick] [--text DIR].. [--base-steps N] [--base-rate R] [--steps N] [--seed N]
-              [--run RUN].. [--only TEXT].. [--json FILE]
+              [--run RUN].. [--only TEXT].. [--audit] [--json FILE]
 
   --quick         a few steps, to see that it runs
   --text DIR      folder with *.md files to train on; default: this machine's documentation
@@ -31,6 +34,7 @@ const USAGE: &str =
                   parallel:RATE, or CODEC:H:RATE:OUTER:MOMENTUM with a codec f32, int8 or sparse;
                   default: all of the published table
   --only TEXT     only runs of which that is a part
+  --audit         instead: what audits of rounds cost beside the rounds
   --json FILE     writes everything there after each run, and goes on with what is there; FILE.base holds the base";
 
 struct Options {
@@ -38,6 +42,7 @@ struct Options {
     settings: Settings,
     runs: Vec<Spec>,
     only: Vec<String>,
+    audit: bool,
     json: Option<PathBuf>,
 }
 
@@ -54,6 +59,7 @@ impl Options {
             },
             runs: Vec::new(),
             only: Vec::new(),
+            audit: false,
             json: None,
         };
         fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T> {
@@ -84,6 +90,7 @@ impl Options {
                 "--seed" => settings.seed = number(name, &value()?)?,
                 "--run" => options.runs.push(value()?.parse()?),
                 "--only" => options.only.push(value()?),
+                "--audit" => options.audit = true,
                 "--json" => options.json = Some(value()?.into()),
                 other => bail!("unknown option {other:?}\n{USAGE}"),
             }
@@ -102,6 +109,30 @@ fn documentation() -> Vec<PathBuf> {
         .flatten()
         .filter(|dir| dir.is_dir())
         .collect()
+}
+
+/// Rounds of some lengths, cut finely and coarsely, with one segment of each replayed.
+fn audits(lab: &Lab, quick: bool) -> Result<Vec<AuditRow>> {
+    let rounds = if quick { 1 } else { 15 };
+    let int8 = Codec::Int8 { block: 256 };
+    let mut rows = Vec::new();
+    for (inner_steps, codec, segments) in [
+        (16, ("int8", int8), 4),
+        (100, ("int8", int8), 10),
+        (100, ("int8", int8), 20),
+        (100, ("sparse", SPARSE), 10),
+    ] {
+        if quick && inner_steps > 16 {
+            continue;
+        }
+        let row = audit::cost(lab, 4e-3, inner_steps, codec, (segments, 1), rounds)?;
+        eprintln!(
+            "H = {inner_steps}, {segments} segments: round {:.2} s, audit {:.3} s",
+            row.round, row.audit
+        );
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 fn main() -> Result<()> {
@@ -137,6 +168,10 @@ fn main() -> Result<()> {
         start.elapsed().as_secs_f64(),
         lab.protocol().base_loss
     );
+    if options.audit {
+        report.set_audits(audits(&lab, options.quick)?)?;
+        runs.clear();
+    }
     for run in runs {
         if report.has(&run) {
             continue;

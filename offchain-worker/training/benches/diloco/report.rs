@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{bail, Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditRow;
 use crate::spec::{Spec, Way};
 
 /// What all rows of a file share.
@@ -57,6 +58,9 @@ pub struct Row {
 pub struct Report {
     protocol: Protocol,
     rows: Vec<Row>,
+    /// What audits cost, if it was asked for.
+    #[serde(default)]
+    audits: Vec<AuditRow>,
     #[serde(skip)]
     file: Option<PathBuf>,
 }
@@ -70,6 +74,7 @@ impl Report {
         let fresh = Self {
             protocol,
             rows: Vec::new(),
+            audits: Vec::new(),
             file: file.map(Path::to_owned),
         };
         let Some(path) = file.filter(|path| path.exists()) else {
@@ -89,6 +94,7 @@ impl Report {
         }
         Ok(Self {
             rows: old.rows,
+            audits: old.audits,
             ..fresh
         })
     }
@@ -105,6 +111,19 @@ impl Report {
     /// It cannot be written.
     pub fn add(&mut self, row: Row) -> Result<()> {
         self.rows.push(row);
+        self.save()
+    }
+
+    /// Takes down what audits cost, and writes the file.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set_audits(&mut self, audits: Vec<AuditRow>) -> Result<()> {
+        self.audits = audits;
+        self.save()
+    }
+
+    fn save(&self) -> Result<()> {
         let Some(path) = &self.file else {
             return Ok(());
         };
@@ -211,6 +230,36 @@ impl Report {
                 nats(row.tuning_loss),
                 nats(row.loss),
                 row.seconds
+            )?;
+        }
+        self.write_audits(out)
+    }
+
+    fn write_audits(&self, out: &mut String) -> std::fmt::Result {
+        if self.audits.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\nOne validator's audit of a member's round; times are medians:\n\n\
+             | H | codec | segments | replayed | steps replayed | round, s | audit, s | of it checks, s | audit / round | \
+             steps replayed here | kept, MB |\n|---|---|---|---|---|---|---|---|---|---|---|"
+        )?;
+        for row in &self.audits {
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {:.1}% | {:.2} | {:.3} | {:.3} | {:.1}% | {:.1}% | {:.1} |",
+                row.inner_steps,
+                row.codec,
+                row.segments,
+                row.audited,
+                100.0 * row.replayed,
+                row.round,
+                row.audit,
+                row.checks,
+                100.0 * row.audit / row.round,
+                100.0 * row.replayed_here,
+                row.kept_bytes as f64 / 1e6,
             )?;
         }
         Ok(())

@@ -31,6 +31,13 @@ pub struct Spec {
     pub rate: f64,
 }
 
+/// The sparse codec as the Covenant runs use it.
+pub const SPARSE: Codec = Codec::Sparse {
+    chunk: 4_096,
+    keep: 64,
+    decay_ppm: 950_000,
+};
+
 /// The smallest runs of each kind.
 pub const QUICK: &[&str] = &[
     "share:0.004",
@@ -147,12 +154,7 @@ impl FromStr for Spec {
                 let codec = match codec {
                     "f32" => Codec::F32,
                     "int8" => Codec::Int8 { block: 256 },
-                    // What the Covenant runs use.
-                    "sparse" => Codec::Sparse {
-                        chunk: 4_096,
-                        keep: 64,
-                        decay_ppm: 950_000,
-                    },
+                    "sparse" => SPARSE,
                     other => bail!("{other:?} is no codec: f32, int8 or sparse"),
                 };
                 let inner_steps: u32 = steps
