@@ -1,6 +1,6 @@
 //! The worker's configuration: one TOML file.
 
-use crate::cli::options::parse_dot;
+use crate::{blobs::exchange::BlobLimits, cli::options::parse_dot};
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{AccountId32, Signer, H256};
 use chasqui_engine::batch::Limits;
@@ -71,6 +71,9 @@ pub struct Config {
     /// Settle whatever there is at least every so many blocks.
     #[serde(default = "default_settle_blocks")]
     pub settle_blocks: u32,
+    /// Most KiB of blobs a second to one address that fetches what this worker shares. No bound when absent.
+    #[serde(default)]
+    pub share_kib: Option<u64>,
     /// Where to serve Prometheus metrics, for example `127.0.0.1:9616`. Not served when absent.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
@@ -155,6 +158,14 @@ impl Config {
         }
     }
 
+    /// What is given of shared blobs at most.
+    pub fn blob_limits(&self) -> BlobLimits {
+        BlobLimits {
+            bytes_per_second: self.share_kib.map(|kib| kib.saturating_mul(1 << 10)),
+            ..BlobLimits::default()
+        }
+    }
+
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
@@ -183,6 +194,9 @@ impl Config {
             if value == 0 {
                 bail!("`{field}` is 0; it must be at least 1");
             }
+        }
+        if self.share_kib == Some(0) {
+            bail!("`share_kib` is 0; leave it out for no bound, or share nothing");
         }
         if self.settle_blocks == 0 {
             bail!("`settle_blocks` is 0; it must be at least 1");

@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`audit`] | opening answers to those who judge them |
+//! | [`blobs`] | handing out blobs, and asking for them |
 //! | [`chain`] | what both sides read of the finalised chain |
 //! | [`tls`] | HTTP/2 over TLS 1.3, the certificate pinned to the endpoint's registered key |
 //! | [`wire`] | the frames, with their versions and bounds |
@@ -16,6 +17,7 @@
 //! An honest side never loses more than the `max_price` of the one request in flight on a channel.
 
 pub mod audit;
+pub mod blobs;
 pub mod chain;
 pub mod client;
 pub mod executor;

@@ -5,9 +5,11 @@
 //! one blob: `<root>.blob` with its plain bytes and `<root>.tree` with its description and leaf hashes.
 //! The tree is published first, the bytes last, each by write, fsync and rename; so a blob either is there
 //! whole under its name or is not there, also after a power cut or `kill -9` at any moment. Every read
-//! checks each chunk against the root: a damaged file is an error, never wrong bytes.
+//! checks each chunk against the root: a damaged file is an error, never wrong bytes. [`exchange`] hands blobs out to other
+//! workers and fetches them.
 
 mod error;
+pub mod exchange;
 pub mod manifest;
 mod staging;
 mod store;

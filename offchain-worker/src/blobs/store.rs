@@ -192,14 +192,19 @@ impl BlobStore {
             .join(format!("{}.blob", hex::encode(root.as_bytes())))
     }
 
-    fn tree_path(&self, root: &H256) -> PathBuf {
+    /// Where files lie that are being written.
+    pub(super) fn staging(&self) -> &Path {
+        &self.staging
+    }
+
+    pub(super) fn tree_path(&self, root: &H256) -> PathBuf {
         self.dir
             .join(format!("{}.tree", hex::encode(root.as_bytes())))
     }
 }
 
 /// A blob's description and leaf hashes, checked against its name.
-fn read_tree(root: &H256, path: &Path) -> Result<(BlobInfo, Vec<H256>)> {
+pub(super) fn read_tree(root: &H256, path: &Path) -> Result<(BlobInfo, Vec<H256>)> {
     let bytes = fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => BlobError::corrupt(path, "the file is missing"),
         _ => BlobError::io("read", path)(error),
@@ -237,6 +242,11 @@ impl BlobReader {
     /// The blob's description.
     pub fn info(&self) -> &BlobInfo {
         &self.info
+    }
+
+    /// Hashes of the blob's chunks, which add up to its root.
+    pub fn leaves(&self) -> &[H256] {
+        &self.leaves
     }
 
     /// The bytes of the chunk at `index`, checked.

@@ -19,7 +19,13 @@ mod progress;
 pub mod verdicts;
 mod watch;
 
-use crate::{blobs::BlobStore, config::Config, fault::Fault, metrics::Metrics, models::ModelCache};
+use crate::{
+    blobs::{exchange::Shares, BlobStore},
+    config::Config,
+    fault::Fault,
+    metrics::Metrics,
+    models::ModelCache,
+};
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{AccountId32, Chain, ChainError, Head, Signer};
 use chasqui_primitives::{audit::Stage, CaseId, CheckpointRoot, JobId};
@@ -102,6 +108,8 @@ pub struct Worker {
     pub signer: Signer,
     pub operator: AccountId32,
     pub blobs: BlobStore,
+    /// Which blobs are handed out to other workers, where this one listens.
+    pub shares: Arc<Shares>,
     pub models: ModelCache,
     pub verdicts: VerdictStore,
     pub metrics: Metrics,
@@ -159,6 +167,7 @@ impl Worker {
             signer,
             operator,
             blobs,
+            shares: Arc::new(Shares::open(config.state_dir.join("shares"))?),
             models,
             verdicts: VerdictStore::open(config.state_dir.join("verdicts"))?,
             metrics,

@@ -9,6 +9,7 @@ use super::{
     SessionKey,
 };
 use crate::{
+    blobs::exchange::SharedBlobs,
     config::{default_tls_key_file, Config},
     duties::{on_device, Worker},
     fault::Fault,
@@ -141,6 +142,11 @@ pub async fn start(worker: &Arc<Worker>, config: &Config) -> Result<()> {
         worker: worker.clone(),
         journal: executor.journal().clone(),
     }));
+    let library = SharedBlobs {
+        store: worker.blobs.clone(),
+        shares: worker.shares.clone(),
+    };
+    executor.share_blobs(Arc::new(library), config.blob_limits());
     worker.serves_sessions(executor.journal().clone());
     let listener = TcpListener::bind(address)
         .await

@@ -7,6 +7,7 @@ mod serve;
 
 use crate::{
     audit::Audits,
+    blobs::{BlobLimits, Desk, Library},
     chain::{ChainView, Standing},
     journal::ExecutorJournal,
     wire::{Refusal, RefusalCode},
@@ -154,6 +155,8 @@ struct Inner {
     /// What is opened to auditors, and how many of them at once.
     audits: OnceLock<Arc<dyn Audits>>,
     opening: Semaphore,
+    /// Where blobs are handed out.
+    desk: OnceLock<Arc<Desk>>,
     counters: Counters,
 }
 
@@ -223,6 +226,7 @@ impl Executor {
                 computing: Arc::new(Semaphore::new(config.computing)),
                 audits: OnceLock::new(),
                 opening: Semaphore::new(OPENINGS),
+                desk: OnceLock::new(),
                 counters: Counters::default(),
                 config,
             }),
@@ -232,6 +236,17 @@ impl Executor {
     /// Opens answers to auditors from now on. The first one counts.
     pub fn open_to_auditors(&self, audits: Arc<dyn Audits>) {
         let _ = self.inner.audits.set(audits);
+    }
+
+    /// Hands out what `library` shares from now on. The first one counts.
+    pub fn share_blobs(&self, library: Arc<dyn Library>, limits: BlobLimits) {
+        let _ = self.inner.desk.set(Arc::new(Desk::new(library, limits)));
+    }
+
+    /// Bytes of blobs that were handed out since its start.
+    pub fn blob_bytes_sent(&self) -> u64 {
+        let desk = self.inner.desk.get();
+        desk.map_or(0, |desk| desk.sent.load(Ordering::Relaxed))
     }
 
     /// What it did since its start.

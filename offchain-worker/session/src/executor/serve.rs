@@ -3,6 +3,7 @@
 use super::{count, live::Follower, Executor, Inner};
 use crate::{
     audit::{self, AuditAsk, AUDIT_PATH},
+    blobs::{ChunksAsk, DescribeAsk, Desk, Pieces, CHUNKS_PATH, DESCRIBE_PATH, MAX_BLOB_ASK_BYTES},
     tls::{self, TlsError, TlsKey},
     wire::{
         frame, Ask, Event, Refusal, RefusalCode, Resume, VoidAsk, WireError, MAX_ASK_BYTES,
@@ -22,8 +23,10 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::{
+    collections::HashMap,
     convert::Infallible,
     future::Future,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -47,32 +50,77 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How much goes on on a connection.
 #[derive(Debug)]
-struct Activity(Mutex<(usize, Instant)>);
+struct Activity(Mutex<Going>);
+
+#[derive(Debug)]
+struct Going {
+    /// Requests whose answers are not at their end.
+    active: usize,
+    /// When the last of them ended.
+    since: Instant,
+    /// Since when the readers of blobs have not taken what is ready for them.
+    waiting: HashMap<u64, Instant>,
+    next: u64,
+}
 
 impl Activity {
+    fn new(now: Instant) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Going {
+            active: 0,
+            since: now,
+            waiting: HashMap::new(),
+            next: 0,
+        })))
+    }
+
+    fn going(&self) -> std::sync::MutexGuard<'_, Going> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn begin(self: &Arc<Self>) -> Busy {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 += 1;
-        Busy(self.clone())
+        let mut going = self.going();
+        going.active += 1;
+        going.next += 1;
+        Busy(self.clone(), going.next)
     }
 
     /// For how long nothing has gone on.
     fn idle(&self) -> Duration {
-        let (active, since) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match active {
-            0 => since.elapsed(),
+        let going = self.going();
+        match going.active {
+            0 => going.since.elapsed(),
             _ => Duration::ZERO,
         }
+    }
+
+    /// For how long the slowest reader of a blob has taken nothing.
+    fn stalled(&self) -> Duration {
+        let going = self.going();
+        let waits = going.waiting.values().map(Instant::elapsed);
+        waits.max().unwrap_or_default()
     }
 }
 
 /// One request of a connection, as long as its answer is not at its end.
-struct Busy(Arc<Activity>);
+struct Busy(Arc<Activity>, u64);
+
+impl Busy {
+    /// Whether a piece is ready that the reader has not taken yet.
+    fn waits(&self, waits: bool) {
+        let mut going = self.0.going();
+        match waits {
+            true => going.waiting.insert(self.1, Instant::now()),
+            false => going.waiting.remove(&self.1),
+        };
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let mut held = self.0 .0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.0 -= 1;
-        held.1 = Instant::now();
+        let mut going = self.0.going();
+        going.active -= 1;
+        going.since = Instant::now();
+        going.waiting.remove(&self.1);
     }
 }
 
@@ -138,16 +186,19 @@ impl Inner {
     ) {
         // Tokens are small and wanted at once.
         let _ = socket.set_nodelay(true);
+        let Ok(peer) = socket.peer_addr().map(|address| address.ip()) else {
+            return count(&self.counters.turned_away);
+        };
         let secured = match timeout(self.config.handshake, acceptor.accept(socket)).await {
             Ok(Ok(secured)) if secured.get_ref().1.alpn_protocol() == Some(tls::ALPN) => secured,
             _ => return count(&self.counters.turned_away),
         };
         let began = Instant::now();
-        let activity = Arc::new(Activity(Mutex::new((0, began))));
+        let activity = Activity::new(began);
         let (inner, watched) = (self.clone(), activity.clone());
         let service = service_fn(move |request| {
             let (inner, busy) = (inner.clone(), watched.begin());
-            async move { Ok::<_, Infallible>(inner.respond(request, busy).await) }
+            async move { Ok::<_, Infallible>(inner.respond(request, peer, busy).await) }
         });
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -160,6 +211,7 @@ impl Inner {
             .keep_alive_timeout(self.config.keep_alive)
             .serve_connection(TokioIo::new(secured), service);
         tokio::pin!(connection);
+        let stall = self.desk.get().map(|desk| desk.limits.stall);
         let mut look = tokio::time::interval(LOOK);
         let mut ends_by: Option<Instant> = None;
         loop {
@@ -167,6 +219,10 @@ impl Inner {
                 _ = &mut connection => return,
                 _ = look.tick() => {}
                 _ = stop.changed(), if ends_by.is_none() => {}
+            }
+            if stall.is_some_and(|stall| activity.stalled() >= stall) {
+                tracing::debug!(%peer, "reads a blob too slowly");
+                return count(&self.counters.turned_away);
             }
             match ends_by {
                 Some(at) if Instant::now() >= at => return count(&self.counters.turned_away),
@@ -186,13 +242,23 @@ impl Inner {
     async fn respond(
         self: Arc<Self>,
         request: http::Request<Incoming>,
+        peer: IpAddr,
         busy: Busy,
     ) -> Response<AnswerBody> {
-        match self.answer(request).await {
+        match self.answer(request, peer).await {
             Ok(Served::Stream(follower)) => {
                 let frames = stream::unfold((follower, busy), |(mut follower, busy)| async move {
                     let frame = follower.next().await?;
                     Some((Ok(Frame::data(frame)), (follower, busy)))
+                });
+                response(StatusCode::OK, StreamBody::new(frames).boxed_unsync())
+            }
+            Ok(Served::Blob(pieces)) => {
+                let frames = stream::unfold((pieces, busy), |(mut pieces, busy)| async move {
+                    busy.waits(false);
+                    let piece = pieces.next().await?;
+                    busy.waits(true);
+                    Some((Ok(Frame::data(piece)), (pieces, busy)))
                 });
                 response(StatusCode::OK, StreamBody::new(frames).boxed_unsync())
             }
@@ -214,7 +280,11 @@ impl Inner {
         }
     }
 
-    async fn answer(self: &Arc<Self>, request: http::Request<Incoming>) -> Result<Served, Refusal> {
+    async fn answer(
+        self: &Arc<Self>,
+        request: http::Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<Served, Refusal> {
         let malformed = |field, reason: &str| Refusal::new(RefusalCode::Malformed, field, reason);
         if request.method() != Method::POST {
             return Err(malformed("method", "must be POST"));
@@ -224,14 +294,29 @@ impl Inner {
             RESUME_PATH => RESUME_PATH,
             VOID_PATH => VOID_PATH,
             AUDIT_PATH => AUDIT_PATH,
+            DESCRIBE_PATH => DESCRIBE_PATH,
+            CHUNKS_PATH => CHUNKS_PATH,
             _ => {
-                let reason =
-                    format!("must be {REQUEST_PATH}, {RESUME_PATH}, {VOID_PATH} or {AUDIT_PATH}");
+                let reason = format!(
+                    "must be {REQUEST_PATH}, {RESUME_PATH}, {VOID_PATH}, {AUDIT_PATH}, {DESCRIBE_PATH} or {CHUNKS_PATH}"
+                );
                 return Err(Refusal::new(RefusalCode::Version, "path", reason));
             }
         };
-        let bytes = self.read(request.into_body()).await?;
+        let most = match path {
+            DESCRIBE_PATH | CHUNKS_PATH => MAX_BLOB_ASK_BYTES,
+            _ => MAX_ASK_BYTES,
+        };
+        let bytes = self.read(request.into_body(), most + 4).await?;
         match path {
+            DESCRIBE_PATH => {
+                let ask = DescribeAsk::read(&bytes).map_err(of_wire)?;
+                Ok(Served::Blob(self.desk()?.describe(peer, ask).await?))
+            }
+            CHUNKS_PATH => {
+                let ask = ChunksAsk::read(&bytes).map_err(of_wire)?;
+                Ok(Served::Blob(self.desk()?.chunks(peer, ask).await?))
+            }
             RESUME_PATH => {
                 let query = Resume::read(&bytes).map_err(of_wire)?;
                 let held = Event::Held(self.resume(query).await?);
@@ -254,6 +339,12 @@ impl Inner {
         }
     }
 
+    fn desk(&self) -> Result<&Arc<Desk>, Refusal> {
+        self.desk
+            .get()
+            .ok_or_else(|| Refusal::new(RefusalCode::NotServed, "path", "no blobs are shared here"))
+    }
+
     /// What an auditor asks for, as frames.
     async fn open(&self, ask: AuditAsk) -> Result<Vec<Bytes>, Refusal> {
         if ask.operator != self.operator {
@@ -274,8 +365,7 @@ impl Inner {
     }
 
     /// A request's body, within its bounds of size, time and memory.
-    async fn read(&self, body: Incoming) -> Result<Bytes, Refusal> {
-        let most = MAX_ASK_BYTES + 4;
+    async fn read(&self, body: Incoming, most: usize) -> Result<Bytes, Refusal> {
         let too_long = || {
             let reason = format!("is longer than {most} bytes");
             Refusal::new(RefusalCode::Malformed, "body", reason)
@@ -306,6 +396,7 @@ impl Inner {
 enum Served {
     Stream(Follower),
     Opened(Vec<Bytes>),
+    Blob(Pieces),
     Whole(Box<Event>),
 }
 

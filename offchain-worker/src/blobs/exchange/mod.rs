@@ -1,0 +1,19 @@
+//! Blobs from one worker to another.
+//!
+//! A worker hands out what it explicitly shares ([`Shares`]) on the listener of its endpoint, and nothing else.
+//! [`fetch`] gets a blob from whoever has it: from several holders at once, each chunk checked against the root, so that
+//! it does not matter whom they are. What has come stays beside the store until the blob is whole, and a fetch that was
+//! stopped goes on from there.
+
+mod error;
+mod fetch;
+mod library;
+mod partial;
+mod shares;
+
+pub use chasqui_session::blobs::{BlobLimits, PeersConfig};
+pub use chasqui_session::Endpoint as Holder;
+pub use error::FetchError;
+pub use fetch::{fetch, FetchConfig};
+pub use library::SharedBlobs;
+pub use shares::Shares;
