@@ -28,6 +28,10 @@ pub struct SeedExpired;
 /// The clock of weights and pay.
 pub trait Epochs {
     fn current() -> EpochIndex;
+    /// Length of an epoch, in blocks.
+    fn blocks() -> u32 {
+        1
+    }
 }
 
 /// Why a bond is slashed; the registry maps it to a share of the bond.
@@ -212,6 +216,9 @@ pub trait Ledger<AccountId> {
     );
     /// Contribution points for audits kept.
     fn record_poc_points(operator: &AccountId, points: u64);
+    /// Subsidy of a closed epoch, already in the pot: owed like compute pay of that epoch, or of the running one where
+    /// that is swept already.
+    fn record_subsidy(_operator: &AccountId, _epoch: EpochIndex, _amount: Balance) {}
     /// All revenue that is not claimed yet: what a proven lie forfeits.
     fn unclaimed(operator: &AccountId) -> Balance;
     /// Takes all unclaimed revenue away, to the reserve. Returns how much.
@@ -404,4 +411,37 @@ pub trait Standing<AccountId> {
     fn electorate() -> crate::governance::Electorate;
     /// An operator in the census of an epoch; all zero for a stranger, and where the census is forgotten.
     fn voice(epoch: EpochIndex, operator: &AccountId) -> Voice;
+}
+
+/// One operator of the registry, as a census finds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Enrolled<AccountId> {
+    pub operator: AccountId,
+    /// Its weight as frozen indices know it; 0 for one that is not drawn now.
+    pub weight: u64,
+    /// Its bond, in planck.
+    pub bond: Balance,
+}
+
+/// All operators, in an order of the registry's own (pallet operators).
+pub trait Roll<AccountId> {
+    /// Up to `count` operators after `last`, who may have left meanwhile. Fewer than `count`: nobody comes after them.
+    fn after(last: Option<&AccountId>, count: u32) -> Vec<Enrolled<AccountId>>;
+}
+
+/// What an operator did in an epoch.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Contributed {
+    /// Units of compute that were paid for.
+    pub units: u128,
+    /// What it earned by them out of clients' fees, in planck.
+    pub fees: Balance,
+    /// Points for audits and data.
+    pub points: u64,
+}
+
+/// What operators did (pallet rewards).
+pub trait Contributions<AccountId> {
+    /// An operator's contributions in an epoch, without what was forfeited.
+    fn contributed(epoch: EpochIndex, operator: &AccountId) -> Contributed;
 }

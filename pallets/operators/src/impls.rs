@@ -11,7 +11,7 @@ use crate::{epochs::ANY_CHECKPOINT, *};
 use alloc::{collections::BTreeSet, vec::Vec};
 use chasqui_primitives::{
     draw,
-    traits::{AuditRecord, Electorate, Epochs, Operators as OperatorsApi},
+    traits::{AuditRecord, Electorate, Enrolled, Epochs, Operators as OperatorsApi, Roll},
 };
 use sp_core::H256;
 use sp_runtime::Perbill;
@@ -25,6 +25,19 @@ impl<T: Config> Pallet<T> {
         relatives.insert(operator);
         relatives.insert(owner);
         relatives
+    }
+
+    /// Whether an operator can be drawn in this role for a checkpoint.
+    fn takes_part(
+        operator: &T::AccountId,
+        record: &OperatorOf<T>,
+        role: Role,
+        checkpoint: &CheckpointRoot,
+        params: &Params,
+    ) -> bool {
+        record.roles.has(role)
+            && (*checkpoint == ANY_CHECKPOINT || record.checkpoints.contains(checkpoint))
+            && Self::is_active(operator, record, params)
     }
 
     /// The weights frozen at `epoch`, one by one, without those related to a party.
@@ -62,6 +75,10 @@ impl<T: Config> Epochs for Pallet<T> {
     fn current() -> EpochIndex {
         CurrentEpoch::<T>::get().index
     }
+
+    fn blocks() -> u32 {
+        Parameters::<T>::get().epoch_blocks
+    }
 }
 
 impl<T: Config> OperatorsApi<T::AccountId> for Pallet<T> {
@@ -79,6 +96,12 @@ impl<T: Config> OperatorsApi<T::AccountId> for Pallet<T> {
 
     fn reputation(operator: &T::AccountId) -> Perbill {
         Self::reputation_of(operator)
+    }
+
+    fn serves(operator: &T::AccountId, role: Role, checkpoint: &CheckpointRoot) -> bool {
+        let params = Parameters::<T>::get();
+        Operators::<T>::get(operator)
+            .is_some_and(|record| Self::takes_part(operator, &record, role, checkpoint, &params))
     }
 
     fn draw(
@@ -99,9 +122,7 @@ impl<T: Config> OperatorsApi<T::AccountId> for Pallet<T> {
                 return false;
             }
             Operators::<T>::get(operator).is_some_and(|record| {
-                record.roles.has(role)
-                    && (*checkpoint == ANY_CHECKPOINT || record.checkpoints.contains(checkpoint))
-                    && Self::is_active(operator, &record, &params)
+                Self::takes_part(operator, &record, role, checkpoint, &params)
             })
         };
         draw::pick_distinct(&index, subseed, count, available)
@@ -190,5 +211,34 @@ impl<T: Config> OperatorsApi<T::AccountId> for Pallet<T> {
             record.liabilities = record.liabilities.saturating_sub(1);
             Ok(())
         });
+    }
+}
+
+impl<T: Config> Roll<T::AccountId> for Pallet<T> {
+    fn after(last: Option<&T::AccountId>, count: u32) -> Vec<Enrolled<T::AccountId>> {
+        let params = Parameters::<T>::get();
+        let records: Vec<_> = match last {
+            None => Operators::<T>::iter().take(count as usize).collect(),
+            Some(last) => Operators::<T>::iter_from(Operators::<T>::hashed_key_for(last))
+                .take(count as usize)
+                .collect(),
+        };
+        records
+            .into_iter()
+            .map(|(operator, record)| {
+                let bond = Self::bond(&operator);
+                let active = Self::is_active(&operator, &record, &params);
+                let weight = if active {
+                    params.weight(record.capacity, bond)
+                } else {
+                    0
+                };
+                Enrolled {
+                    operator,
+                    weight,
+                    bond,
+                }
+            })
+            .collect()
     }
 }

@@ -8,7 +8,11 @@
 )]
 
 use crate::*;
-use chasqui_primitives::{audit::Subject, money, traits::Ledger};
+use chasqui_primitives::{
+    audit::Subject,
+    money,
+    traits::{Contributed, Ledger},
+};
 
 impl<T: Config> Ledger<T::AccountId> for Pallet<T> {
     fn pot() -> T::AccountId {
@@ -48,6 +52,7 @@ impl<T: Config> Ledger<T::AccountId> for Pallet<T> {
         EpochTotals::<T>::insert(epoch, totals);
         Contributions::<T>::mutate(epoch, executor, |contribution| {
             contribution.poi_units = contribution.poi_units.saturating_add(units.into());
+            contribution.poi_fees = contribution.poi_fees.saturating_add(split.executor);
         });
         FundDue::<T>::mutate(|due| *due = due.saturating_add(split.fund));
         ReserveDue::<T>::mutate(|due| *due = due.saturating_add(split.reserve));
@@ -94,6 +99,31 @@ impl<T: Config> Ledger<T::AccountId> for Pallet<T> {
             epoch,
             operator,
             points,
+        });
+    }
+
+    fn record_subsidy(operator: &T::AccountId, epoch: EpochIndex, amount: Balance) {
+        let paid = Self::surplus().min(amount);
+        if paid < amount {
+            log::error!(target: "runtime::rewards", "a subsidy of {amount} was recorded, {paid} are in the pot");
+        }
+        if paid == 0 {
+            return;
+        }
+        let swept = epoch < NextToSweep::<T>::get();
+        let epoch = if swept { T::Epochs::current() } else { epoch };
+        let mut totals = EpochTotals::<T>::get(epoch);
+        let compute = Earned {
+            compute: paid,
+            ..Default::default()
+        };
+        Self::earn(epoch, operator, &mut totals, compute);
+        EpochTotals::<T>::insert(epoch, totals);
+        Liabilities::<T>::mutate(|sum| *sum = sum.saturating_add(paid));
+        Self::deposit_event(Event::SubsidyRecorded {
+            epoch,
+            operator: operator.clone(),
+            amount: paid,
         });
     }
 
@@ -144,5 +174,16 @@ impl<T: Config> Ledger<T::AccountId> for Pallet<T> {
                 .and_then(|count| count.checked_sub(1))
                 .filter(|count| *count > 0);
         });
+    }
+}
+
+impl<T: Config> chasqui_primitives::traits::Contributions<T::AccountId> for Pallet<T> {
+    fn contributed(epoch: EpochIndex, operator: &T::AccountId) -> Contributed {
+        let contribution = Contributions::<T>::get(epoch, operator);
+        Contributed {
+            units: contribution.poi_units,
+            fees: contribution.poi_fees,
+            points: contribution.poc_points,
+        }
     }
 }

@@ -246,6 +246,12 @@ pub mod pallet {
             to_fund: Balance,
             to_reserve: Balance,
         },
+        /// The subsidy pot paid an operator for what it did in an epoch.
+        SubsidyRecorded {
+            epoch: EpochIndex,
+            operator: T::AccountId,
+            amount: Balance,
+        },
         /// Contribution points were earned.
         PointsRecorded {
             epoch: EpochIndex,

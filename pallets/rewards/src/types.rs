@@ -58,6 +58,8 @@ impl Earned {
 pub struct Contribution {
     /// Units of compute that clients paid for.
     pub poi_units: u128,
+    /// The executor's part of their fees, in planck.
+    pub poi_fees: Balance,
     /// Points for audits kept.
     pub poc_points: u64,
 }

@@ -8,4 +8,5 @@ mod forfeits;
 mod invariants;
 mod shares;
 mod state;
+mod subsidies;
 mod sweeps;
