@@ -136,16 +136,29 @@ pub enum Subject {
     /// One answer of a session, reported by its client.
     #[codec(index = 2)]
     SessionReceipt(u64),
+    /// What a member of a training run did in a round.
+    #[codec(index = 3)]
+    Training {
+        run: crate::RunId,
+        round: u32,
+        rank: u32,
+    },
+    /// What the members of a training run agreed that a round's outer step gives.
+    #[codec(index = 4)]
+    TrainingOuter { run: crate::RunId, round: u32 },
     /// Whether a submitted dataset can be had and is what was stated.
     #[codec(index = 5)]
     Dataset(crate::DatasetId),
 }
 
 impl Subject {
-    /// Whether the operator can show on chain what it committed to. Of a dataset nothing that fits in a block proves that
-    /// it can be had: where auditors say that it is withheld, the vote decides.
+    /// Whether the operator can show on chain what it committed to. Of a dataset, or of a model's states, nothing that fits
+    /// in a block proves that it can be had: where auditors say that it is withheld, the vote decides.
     pub fn has_opening(&self) -> bool {
-        !matches!(self, Subject::Dataset(_))
+        match self {
+            Subject::Job(_) | Subject::SessionTakings(_) | Subject::SessionReceipt(_) => true,
+            Subject::Training { .. } | Subject::TrainingOuter { .. } | Subject::Dataset(_) => false,
+        }
     }
 }
 

@@ -44,6 +44,9 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u
                 Subject::SessionTakings(_) | Subject::SessionReceipt(_) => {
                     sessions::audit::judge(worker, id, &subject, posted, panel).await?
                 }
+                Subject::Training { run, .. } | Subject::TrainingOuter { run, .. } => {
+                    anyhow::bail!("case {id} is about run {run}, which this worker cannot judge")
+                }
                 Subject::Dataset(dataset) => {
                     anyhow::bail!(
                         "case {id} is about dataset {dataset}, which this worker cannot judge"

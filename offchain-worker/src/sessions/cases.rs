@@ -69,7 +69,10 @@ impl About {
 /// The chain cannot be read.
 pub async fn about(head: &Head, subject: &Subject) -> Result<Option<About>> {
     match *subject {
-        Subject::Job(_) | Subject::Dataset(_) => Ok(None),
+        Subject::Job(_)
+        | Subject::Training { .. }
+        | Subject::TrainingOuter { .. }
+        | Subject::Dataset(_) => Ok(None),
         Subject::SessionTakings(id) => takings(head, id).await,
         Subject::SessionReceipt(id) => {
             let Some(report) = fetch!(head, api::storage().sessions().reports(), (id,)) else {

@@ -71,7 +71,10 @@ impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
                 Self::close_report(id, report, decision, majority);
                 T::Ledger::case_closed(&operator, epoch);
             }
-            Subject::Job(_) | Subject::Dataset(_) => {
+            Subject::Job(_)
+            | Subject::Training { .. }
+            | Subject::TrainingOuter { .. }
+            | Subject::Dataset(_) => {
                 log::error!(target: LOG_TARGET, "case {case} about {subject:?} came to sessions");
             }
         }
@@ -90,7 +93,10 @@ impl<T: Config> CaseSubjects<T::AccountId> for Pallet<T> {
             // The answers themselves were shown before.
             Subject::SessionTakings(id) => opening.is_empty() && Self::all_is_shown(id),
             Subject::SessionReceipt(id) => Self::opens_receipt(id, opening),
-            Subject::Job(_) | Subject::Dataset(_) => false,
+            Subject::Job(_)
+            | Subject::Training { .. }
+            | Subject::TrainingOuter { .. }
+            | Subject::Dataset(_) => false,
         }
     }
 

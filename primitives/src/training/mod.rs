@@ -8,18 +8,26 @@
 //! | [`recipe`] | a run's terms: what is trained, from where, how, on what, for how much; the run's root |
 //! | [`report`] | what members commit to, reveal and agree on |
 //! | [`shards`] | ranks, data, kept steps, audited segments, as functions of seeds |
-//! | [`machine`], [`service`] | phases: what members may do, and what happens by itself |
+//! | [`machine`] | the state machine; its [`phase`]s, its head ([`run`]), what follows for others ([`effect`]) |
+//! | [`calls`], [`answers`] | what members may do; what became of what followed |
+//! | [`service`], [`settle`] | what happens by itself: in rounds, and to a round that was agreed on |
 //! | [`members`], [`round`], [`clock`] | membership, contributions and their pay, deadlines |
 //! | [`store`], [`check`] | where the machine keeps its records, and whether they fit together |
 
+pub mod answers;
+pub mod calls;
 pub mod check;
 pub mod clock;
+pub mod effect;
 pub mod machine;
 pub mod members;
+pub mod phase;
 pub mod recipe;
 pub mod report;
 pub mod round;
+pub mod run;
 pub mod service;
+pub mod settle;
 pub mod shards;
 pub mod store;
 

@@ -143,6 +143,7 @@ impl CaseSubjects<AccountId> for Judged {
                 Sessions::on_closed(subject, case, decision, majority)
             }
             Subject::Dataset(_) => Datasets::on_closed(subject, case, decision, majority),
+            Subject::Training { .. } | Subject::TrainingOuter { .. } => {}
         }
     }
 
@@ -159,6 +160,7 @@ impl CaseSubjects<AccountId> for Judged {
                 Sessions::opening_matches(subject, opening)
             }
             Subject::Dataset(_) => Datasets::opening_matches(subject, opening),
+            Subject::Training { .. } | Subject::TrainingOuter { .. } => false,
         }
     }
 

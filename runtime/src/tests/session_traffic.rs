@@ -305,7 +305,10 @@ impl Traffic {
                 Vec::new()
             }
             Subject::SessionReceipt(_) => encode_trace(&trace_of(&super::sessions::ANSWER)),
-            Subject::Job(_) | Subject::Dataset(_) => return,
+            Subject::Job(_)
+            | Subject::Training { .. }
+            | Subject::TrainingOuter { .. }
+            | Subject::Dataset(_) => return,
         };
         let call = pallet_audits::Call::<Runtime>::post_opening {
             case,
