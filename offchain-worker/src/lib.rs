@@ -11,6 +11,7 @@
 //! | [`view`], [`registry`] | what stands on chain, as plain values; registering and looking up |
 //! | [`client`], [`receipt`] | a client's side: submit, follow, keep the signed receipt |
 //! | [`sessions`] | sessions on a real chain, for client and operator |
+//! | [`training`] | training runs, for members and validators |
 
 pub mod blobs;
 pub mod cli;
@@ -25,4 +26,5 @@ pub mod receipt;
 pub mod registry;
 pub mod sampling;
 pub mod sessions;
+pub mod training;
 pub mod view;
