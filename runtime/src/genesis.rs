@@ -10,6 +10,7 @@ use crate::{
     AccountId, AuditsConfig, Balance, BalancesConfig, CheckpointsConfig, CollatorSelectionConfig,
     DatasetsConfig, JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig,
     RandomnessConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, SessionsConfig, SudoConfig,
+    TrainingConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -125,6 +126,13 @@ fn without_relay_chain() -> Value {
                 units_per_point: 1_000,
                 planck_per_point: DOT / 100,
                 ..Default::default()
+            },
+        },
+        training: TrainingConfig {
+            params: pallet_training::Params {
+                member_deposit: DOT / 10,
+                challenge_deposit: DOT,
+                evaluation_deposit: DOT / 100,
             },
         },
         audits: AuditsConfig {

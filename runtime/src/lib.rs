@@ -172,6 +172,8 @@ mod runtime {
     pub type Rewards = pallet_rewards;
     #[runtime::pallet_index(55)]
     pub type Sessions = pallet_sessions;
+    #[runtime::pallet_index(56)]
+    pub type Training = pallet_training;
     #[runtime::pallet_index(57)]
     pub type TrainingFund = pallet_training_fund;
     #[runtime::pallet_index(58)]

@@ -4,6 +4,7 @@ worker_packages=(-p chasqui-node -p chasqui-worker -p chasqui-e2e -p chasqui-eng
   -p chasqui-training -p chasqui-chain -p chasqui-session -p chasqui-gateway)
 # The chain's own crates, always with both features.
 chain_packages=(-p chasqui-primitives -p pallet-operators -p pallet-checkpoints -p pallet-jobs
-  -p pallet-audits -p pallet-rewards -p pallet-sessions -p pallet-training-fund -p pallet-datasets -p pallet-economy -p pallet-voting
+  -p pallet-audits -p pallet-rewards -p pallet-sessions -p pallet-training-fund -p pallet-datasets -p pallet-training
+  -p pallet-economy -p pallet-voting
   -p chasqui-runtime)
 chain_features=(--features runtime-benchmarks,try-runtime)

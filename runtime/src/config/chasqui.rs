@@ -4,12 +4,12 @@ use super::system::RuntimeBlockWeights;
 use crate::{
     constants::{money::DOT, time::DAYS},
     Audits, Balance, Balances, Checkpoints, Datasets, Jobs, Operators, Randomness, Rewards,
-    Runtime, RuntimeHoldReason, Sessions,
+    Runtime, RuntimeHoldReason, Sessions, Training, TrainingFund,
 };
 use chasqui_primitives::{
     audit::{Decision, Subject},
-    traits::CaseSubjects,
-    CaseId,
+    traits::{CaseSubjects, CheckpointTerms, Checkpoints as CheckpointsApi},
+    CaseId, CheckpointRoot,
 };
 use frame_support::{parameter_types, traits::ConstU32, weights::Weight, PalletId};
 use frame_system::EnsureRoot;
@@ -38,15 +38,32 @@ parameter_types! {
     pub const ProposalDeposit: Balance = 10 * DOT;
     /// A fifth of a block is for draws and deadlines of jobs.
     pub JobServiceWeight: Weight = Perbill::from_percent(20) * RuntimeBlockWeights::get().max_block;
-    /// As much is for windows, draws and refunds of sessions.
+    /// Less is for the live training runs: what a block has no room for waits for the next one.
+    pub TrainingServiceWeight: Weight =
+        Perbill::from_percent(15) * RuntimeBlockWeights::get().max_block;
+    /// More is for windows, draws and refunds of sessions: a quarter of it must suffice to draw a panel of which everybody is
+    /// asked whether it is interested.
     pub SessionServiceWeight: Weight =
-        Perbill::from_percent(20) * RuntimeBlockWeights::get().max_block;
+        Perbill::from_percent(25) * RuntimeBlockWeights::get().max_block;
+}
+
+/// What operators may declare to serve: checkpoints, and training runs that live.
+pub struct Served;
+
+impl CheckpointsApi for Served {
+    fn terms(root: &CheckpointRoot) -> Option<CheckpointTerms> {
+        Checkpoints::terms(root)
+    }
+
+    fn exists(root: &CheckpointRoot) -> bool {
+        Checkpoints::exists(root) || Training::is_live_root(root)
+    }
 }
 
 impl pallet_operators::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type NativeBalance = Balances;
-    type Checkpoints = Checkpoints;
+    type Checkpoints = Served;
     type OnOperatorLeft = Jobs;
     type AdminOrigin = EnsureRoot<AccountId>;
     type ReserveAccount = ReserveAccount;
@@ -132,6 +149,24 @@ impl pallet_datasets::Config for Runtime {
     type BenchmarkHelper = crate::benchmarks::Helper;
 }
 
+impl pallet_training::Config for Runtime {
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type NativeBalance = Balances;
+    type Operators = Operators;
+    type Checkpoints = Checkpoints;
+    type Fund = TrainingFund;
+    type Datasets = Datasets;
+    type Cases = Audits;
+    type Randomness = Randomness;
+    type Reserve = ReserveAccount;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type MaxRuns = ConstU32<16>;
+    type MaxMembers = ConstU32<512>;
+    type MaxEvaluations = ConstU32<64>;
+    type ServiceWeight = TrainingServiceWeight;
+    type WeightInfo = pallet_training::weights::SubstrateWeight<Runtime>;
+}
+
 /// Who is told how a case ended: whoever its subject belongs to.
 pub struct Judged;
 
@@ -143,7 +178,9 @@ impl CaseSubjects<AccountId> for Judged {
                 Sessions::on_closed(subject, case, decision, majority)
             }
             Subject::Dataset(_) => Datasets::on_closed(subject, case, decision, majority),
-            Subject::Training { .. } | Subject::TrainingOuter { .. } => {}
+            Subject::Training { .. } | Subject::TrainingOuter { .. } => {
+                Training::on_closed(subject, case, decision, majority)
+            }
         }
     }
 
@@ -151,6 +188,7 @@ impl CaseSubjects<AccountId> for Judged {
         Jobs::close_weight(decision, majority)
             .max(Sessions::close_weight(decision, majority))
             .max(Datasets::close_weight(decision, majority))
+            .max(Training::close_weight(decision, majority))
     }
 
     fn opening_matches(subject: &Subject, opening: &[u8]) -> bool {
@@ -160,7 +198,9 @@ impl CaseSubjects<AccountId> for Judged {
                 Sessions::opening_matches(subject, opening)
             }
             Subject::Dataset(_) => Datasets::opening_matches(subject, opening),
-            Subject::Training { .. } | Subject::TrainingOuter { .. } => false,
+            Subject::Training { .. } | Subject::TrainingOuter { .. } => {
+                Training::opening_matches(subject, opening)
+            }
         }
     }
 
@@ -171,13 +211,16 @@ impl CaseSubjects<AccountId> for Judged {
     fn is_interested(subject: &Subject, judge: &AccountId) -> bool {
         match subject {
             Subject::SessionTakings(_) => Sessions::is_interested(subject, judge),
+            Subject::Training { .. } | Subject::TrainingOuter { .. } => {
+                Training::is_interested(subject, judge)
+            }
             // The one client of anything else is named when its case is opened.
             _ => false,
         }
     }
 
     fn interest_weight() -> Weight {
-        Sessions::interest_weight()
+        Sessions::interest_weight().max(Training::interest_weight())
     }
 }
 
