@@ -71,6 +71,9 @@ pub struct Config {
     /// Settle whatever there is at least every so many blocks.
     #[serde(default = "default_settle_blocks")]
     pub settle_blocks: u32,
+    /// Hand out the checkpoints that this operator serves to others who fetch them.
+    #[serde(default)]
+    pub share_models: bool,
     /// Most KiB of blobs a second to one address that fetches what this worker shares. No bound when absent.
     #[serde(default)]
     pub share_kib: Option<u64>,

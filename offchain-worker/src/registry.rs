@@ -1,6 +1,9 @@
 //! The registries as a command line sees them: operators, checkpoints, balances; register and look up.
 
-use crate::view::{bounded, fetch};
+use crate::{
+    blobs::exchange::Holder,
+    view::{bounded, fetch},
+};
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{api, AccountId32, Chain, Head, Signer, Static, H256};
 use chasqui_primitives::{Balance, CheckpointRoot, EpochIndex, NumericProfile, Roles};
@@ -57,6 +60,47 @@ pub async fn register(chain: &Chain, signer: &Signer, with: &Registration) -> Re
         .submit(signer, &api::tx().utility().batch_all(calls))
         .await?;
     Ok(())
+}
+
+/// Where an operator is reached; `None` when it is not registered.
+pub async fn endpoint(head: &Head, operator: &AccountId32) -> Result<Option<Holder>> {
+    let operators = api::storage().operators().operators();
+    let Some(record) = fetch!(head, operators, (*operator,)) else {
+        return Ok(None);
+    };
+    let url = String::from_utf8(record.endpoint.url.0)
+        .with_context(|| format!("the endpoint of {operator} is no text"))?;
+    Ok(Some(Holder {
+        url,
+        tls_key: record.endpoint.tls_key,
+    }))
+}
+
+/// Where blobs of what `root` names may be had: the endpoints of up to `most` operators who declare to serve it, without
+/// `except`.
+pub async fn holders(
+    head: &Head,
+    root: &H256,
+    except: &AccountId32,
+    most: usize,
+) -> Result<Vec<Holder>> {
+    let servers = api::storage().operators().servers();
+    let mut serving = head.at.storage().entry(servers)?.iter((*root,)).await?;
+    let mut holders = Vec::new();
+    while let Some(item) = serving.next().await {
+        let (_, operator) = item?.key()?.decode()?;
+        if operator == *except {
+            continue;
+        }
+        // One whose endpoint is no text can be reached by nobody.
+        if let Ok(Some(holder)) = endpoint(head, &operator).await {
+            holders.push(holder);
+        }
+        if holders.len() >= most {
+            break;
+        }
+    }
+    Ok(holders)
 }
 
 /// The public half of an endpoint's Ed25519 key; the file with the secret seed is made if it is not there.

@@ -12,8 +12,8 @@ use chasqui_session::{
     Endpoint,
 };
 use chasqui_worker::blobs::{
-    exchange::{fetch, FetchConfig, FetchError, Shares},
-    BlobError, BlobStore,
+    exchange::{checkpoint_blobs, fetch, fetch_checkpoint, FetchConfig, FetchError, Shares},
+    BlobError, BlobStore, Manifest,
 };
 use exchange::{bytes, empty, ending, quick, until, Holder};
 use sp_core::H256;
@@ -118,6 +118,43 @@ async fn what_is_not_shared_is_not_given() {
     let asked = fetch(&store, absent, 1 << 20, &[holder.endpoint()], &hasty()).await;
     refused(asked.unwrap_err());
     assert_eq!(holder.executor.blob_bytes_sent(), 100_000);
+}
+
+// GIVEN an operator that hands out a checkpoint
+// WHEN another one fetches it: from nothing, and with some files there already
+// THEN manifest and files are there, and only what was missing came; a root that names no manifest is refused
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_is_fetched_file_by_file() {
+    let model =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("engine/tests/golden/llama-mha-tied");
+    let holder = Holder::start(BlobLimits::default());
+    let (manifest, root) = Manifest::import(&holder.store, &model).unwrap();
+    let blobs = checkpoint_blobs(&holder.store, &root).unwrap();
+    assert_eq!(blobs.len(), 1 + manifest.files.len());
+    holder.shares.put("checkpoint", blobs).unwrap();
+    let holders = [holder.endpoint()];
+    for there in [0, 2] {
+        let (_folder, store) = empty();
+        for file in &manifest.files[..there] {
+            let bytes = holder.store.read_all(&file.root, file.len).unwrap();
+            store.put_bytes(&bytes, 1 << 20).unwrap();
+        }
+        let before = holder.executor.blob_bytes_sent();
+        let fetched = fetch_checkpoint(&store, &root, &holders, &quick()).await;
+        assert_eq!(fetched.unwrap(), manifest);
+        for file in &manifest.files {
+            store.verify(&file.root).unwrap();
+        }
+        let came = holder.executor.blob_bytes_sent() - before;
+        let missing: u64 = manifest.files[there..].iter().map(|file| file.len).sum();
+        let encoded = holder.store.open(&root).unwrap().info().len;
+        assert_eq!(came, missing + encoded);
+    }
+    let (_folder, store) = empty();
+    let junk = holder.store.put_bytes(b"no manifest", 1 << 20).unwrap();
+    holder.shares.add("checkpoint", [junk.root()]).unwrap();
+    let refused = fetch_checkpoint(&store, &junk.root(), &holders, &quick()).await;
+    assert!(matches!(refused, Err(FetchError::Shape { .. })));
 }
 
 /// As [`quick`], and gives up soon.

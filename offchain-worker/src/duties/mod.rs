@@ -16,6 +16,7 @@ mod judge;
 mod news;
 mod place;
 mod progress;
+mod stock;
 pub mod verdicts;
 mod watch;
 
@@ -184,6 +185,8 @@ impl Worker {
         tracing::info!(operator = %self.operator, hot_key = %self.signer.account(),
             node = self.chain.url(), genesis = ?self.chain.genesis(), "worker started");
         crate::sessions::serve::start(&self, config).await?;
+        let share = config.share_models && config.listen.is_some();
+        tokio::spawn(stock::keep(self.clone(), share));
         follow::follow(self).await
     }
 

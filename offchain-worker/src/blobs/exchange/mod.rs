@@ -5,6 +5,7 @@
 //! it does not matter whom they are. What has come stays beside the store until the blob is whole, and a fetch that was
 //! stopped goes on from there.
 
+mod checkpoint;
 mod error;
 mod fetch;
 mod library;
@@ -13,6 +14,7 @@ mod shares;
 
 pub use chasqui_session::blobs::{BlobLimits, PeersConfig};
 pub use chasqui_session::Endpoint as Holder;
+pub use checkpoint::{checkpoint_blobs, fetch_checkpoint};
 pub use error::FetchError;
 pub use fetch::{fetch, FetchConfig};
 pub use library::SharedBlobs;
