@@ -11,7 +11,7 @@ use chasqui_training::diloco::{FolderBlobs, Member, OuterState};
 use serde::{Deserialize, Serialize};
 use sp_core::H256;
 
-use crate::lab::{threads, Lab, BATCH, MEMBERS};
+use crate::lab::{threads, Lab, MEMBERS};
 
 /// Seeds over which the replayed share is averaged.
 const SEEDS: u64 = 1_000;
@@ -52,7 +52,12 @@ pub fn cost(
     let recipe = Recipe {
         codec,
         segments,
-        ..lab.recipe(rate, inner_steps, BATCH, inner_steps * rounds)
+        ..lab.recipe(
+            rate,
+            inner_steps,
+            lab.protocol().batch,
+            inner_steps * rounds,
+        )
     };
     let dir = tempfile::tempdir()?;
     let mut inner = lab.inner(&recipe, threads())?;

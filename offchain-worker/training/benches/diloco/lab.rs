@@ -30,8 +30,10 @@ const VOCABULARY: usize = 512;
 const TOKENIZER_BYTES: usize = 4 << 20;
 /// Predicted tokens of a sequence.
 const SEQUENCE: u32 = 64;
-/// Sequences a member and step.
-pub const BATCH: u32 = 8;
+/// Sequences computed at once.
+const MICRO_BATCH: u32 = 8;
+/// Sequences of a step while the base is made.
+const BASE_BATCH: u32 = 32;
 /// Held-out sequences that settings are chosen by, and as many that the loss is measured on.
 const HELD_OUT: u64 = 512;
 /// Last learning rate, in millionths of the highest.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub base_rate: f64,
     /// Inner steps of each member after that.
     pub steps: u32,
+    /// Sequences a member and step.
+    pub batch: u32,
     /// Of weights and data.
     pub seed: u64,
 }
@@ -69,6 +73,10 @@ impl Settings {
         ensure!(
             (1..=MOST).contains(&self.steps) && self.base_steps <= MOST,
             "--steps must be 1 to {MOST}, --base-steps 0 to {MOST}"
+        );
+        ensure!(
+            (1..=4_096).contains(&self.batch),
+            "--batch must be 1 to 4096"
         );
         ensure!(
             self.base_rate > 0.0 && self.base_rate <= 1.0,
@@ -104,6 +112,7 @@ impl Lab {
             base_steps,
             base_rate,
             steps,
+            batch,
             seed,
         } = settings;
         let dir = tempfile::tempdir()?;
@@ -129,7 +138,7 @@ impl Lab {
                 vocabulary: VOCABULARY,
                 parameters: 0,
                 members: MEMBERS,
-                batch: BATCH,
+                batch,
                 sequence: SEQUENCE,
                 base_steps,
                 base_rate,
@@ -144,14 +153,15 @@ impl Lab {
             unseen,
             _dir: dir,
         };
-        let needed = u64::from(base_steps + steps) * u64::from(MEMBERS * BATCH * SEQUENCE);
+        let needed = lab.first_sequence() + u64::from(steps) * u64::from(MEMBERS * batch);
+        let needed = needed * u64::from(SEQUENCE);
         if needed > lab.protocol.training_tokens {
             eprintln!(
                 "Each run takes {needed} tokens of {}: some come twice.",
                 lab.protocol.training_tokens
             );
         }
-        let recipe = lab.recipe(base_rate, 1, BATCH, 1);
+        let recipe = lab.recipe(base_rate, 1, 1, 1);
         let mut inner = lab.inner(&recipe, 1)?;
         lab.protocol.parameters = inner.layout().len();
         lab.base = match base.filter(|path| path.exists()) {
@@ -188,7 +198,7 @@ impl Lab {
         let mut recipe = self.recipe(
             self.protocol.base_rate,
             steps.max(1),
-            BATCH * MEMBERS,
+            BASE_BATCH,
             steps.max(1),
         );
         recipe.schedule.floor_ppm = 1_000_000;
@@ -210,7 +220,7 @@ impl Lab {
         Recipe {
             inner_steps,
             batch,
-            micro_batch: BATCH,
+            micro_batch: MICRO_BATCH.min(batch),
             sequence: SEQUENCE,
             optimizer: InnerOptimizer::default(),
             schedule: Schedule {
@@ -260,7 +270,7 @@ impl Lab {
     /// The data cannot be read, or the settings are out of range.
     pub fn run(&self, spec: &Spec) -> Result<Row> {
         let start = Instant::now();
-        let steps = self.protocol.steps;
+        let Protocol { steps, batch, .. } = self.protocol;
         let (exchanges, each) = match spec.way {
             Way::Share | Way::Alone => (0, 0),
             Way::Parallel => (steps, 4 * self.protocol.parameters as u64),
@@ -269,17 +279,17 @@ impl Lab {
             } => {
                 let recipe = Recipe {
                     codec,
-                    ..self.recipe(spec.rate, 1, BATCH, 1)
+                    ..self.recipe(spec.rate, 1, 1, 1)
                 };
                 let coder = *self.inner(&recipe, 1)?.coder();
                 (steps / inner_steps, coder.encoded_len())
             }
         };
         let trained = match spec.way {
-            Way::Share => self.one(spec.rate, BATCH, steps, MEMBERS),
-            Way::Alone => self.one(spec.rate, BATCH, steps * MEMBERS, 1),
+            Way::Share => self.one(spec.rate, batch, steps, MEMBERS),
+            Way::Alone => self.one(spec.rate, batch, steps * MEMBERS, 1),
             // What all workers compute together is the same as one batch of all.
-            Way::Parallel => self.one(spec.rate, BATCH * MEMBERS, steps, 1),
+            Way::Parallel => self.one(spec.rate, batch * MEMBERS, steps, 1),
             Way::Rounds {
                 inner_steps,
                 codec,
@@ -288,7 +298,7 @@ impl Lab {
         };
         let losses = match trained {
             Ok(params) => {
-                let mut inner = self.inner(&self.recipe(spec.rate, 1, BATCH, 1), 1)?;
+                let mut inner = self.inner(&self.recipe(spec.rate, 1, 1, 1), 1)?;
                 let tuning = self.loss(&mut inner, &params, &self.tuning)?;
                 Some((tuning, self.loss(&mut inner, &params, &self.unseen)?))
             }
@@ -309,7 +319,7 @@ impl Lab {
 
     /// The first of the run's sequences that the base has not seen.
     fn first_sequence(&self) -> u64 {
-        u64::from(self.protocol.base_steps) * u64::from(MEMBERS * BATCH)
+        u64::from(self.protocol.base_steps) * u64::from(BASE_BATCH)
     }
 
     /// `steps` steps without exchange, on the first of `members` parts of the data.
@@ -333,7 +343,7 @@ impl Lab {
         let recipe = Recipe {
             codec,
             outer,
-            ..self.recipe(rate, inner_steps, BATCH, self.protocol.steps)
+            ..self.recipe(rate, inner_steps, self.protocol.batch, self.protocol.steps)
         };
         let mut inners = (0..MEMBERS)
             .map(|_| self.inner(&recipe, 1))

@@ -21,7 +21,7 @@ use report::Report;
 use spec::{Spec, SPARSE};
 
 const USAGE: &str =
-    "usage: diloco [--quick] [--text DIR].. [--base-steps N] [--base-rate R] [--steps N] [--seed N]
+    "usage: diloco [--quick] [--text DIR].. [--base-steps N] [--base-rate R] [--steps N] [--batch N] [--seed N]
               [--run RUN].. [--only TEXT].. [--audit] [--json FILE]
 
   --quick         a few steps, to see that it runs
@@ -29,6 +29,7 @@ const USAGE: &str =
   --base-steps N  data-parallel steps before all runs part (default 500); 0: they start from random weights
   --base-rate R   highest learning rate of these (default 0.004)
   --steps N       inner steps of each of the four members after that (default 2000)
+  --batch N       sequences a member and step (default 8)
   --seed N        of the initial weights and the order of the data (default 1)
   --run RUN       only this run: share:RATE (one worker, its share of the tokens), alone:RATE (one worker, all tokens),
                   parallel:RATE, or CODEC:H:RATE:OUTER:MOMENTUM with a codec f32, int8 or sparse;
@@ -55,6 +56,7 @@ impl Options {
                 base_steps: 500,
                 base_rate: 4e-3,
                 steps: 2_000,
+                batch: 8,
                 seed: 1,
             },
             runs: Vec::new(),
@@ -87,6 +89,7 @@ impl Options {
                 "--base-steps" => settings.base_steps = number(name, &value()?)?,
                 "--base-rate" => settings.base_rate = number(name, &value()?)?,
                 "--steps" => settings.steps = number(name, &value()?)?,
+                "--batch" => settings.batch = number(name, &value()?)?,
                 "--seed" => settings.seed = number(name, &value()?)?,
                 "--run" => options.runs.push(value()?.parse()?),
                 "--only" => options.only.push(value()?),
