@@ -19,6 +19,8 @@ pub struct Metrics {
     pub verdicts: IntCounterVec,
     /// Prompt and output tokens computed for jobs.
     pub tokens: IntCounterVec,
+    /// Inner steps of training runs: `trained` as a member, `replayed` as a validator.
+    pub training_steps: IntCounterVec,
     /// The newest block seen.
     pub block: IntGauge,
     /// Finalised blocks, by how they were followed: `live`, `backfilled` (read late), `skipped` (too old to be read),
@@ -51,6 +53,12 @@ impl Metrics {
             tokens: register_int_counter_vec_with_registry!(
                 "tokens_total",
                 "Tokens computed for jobs, by kind",
+                &["kind"],
+                registry
+            )?,
+            training_steps: register_int_counter_vec_with_registry!(
+                "training_steps_total",
+                "Inner steps of training runs, trained as a member or replayed as a validator",
                 &["kind"],
                 registry
             )?,

@@ -130,6 +130,11 @@ impl ModelCache {
         Ok(Engine::load_with(&folder, &options)?)
     }
 
+    /// What models run on.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
     /// Where models are unpacked.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -10,8 +10,8 @@ use chasqui_primitives::{
     audit::{HardReason, Verdict},
     blob::CHUNK_BYTES,
     training::{
-        members::Carried, picked_segments, Codec, ModelState, Recipe, Round, RoundReport, RunTerms,
-        Start, StateLeaf,
+        members::Carried, picked_segments, Codec, Member, ModelState, Recipe, Round, RoundReport,
+        RunTerms, Start, StateLeaf,
     },
 };
 use chasqui_session::blobs::BlobLimits;
@@ -30,8 +30,10 @@ use chasqui_training::{
 use chasqui_worker::{
     blobs::{exchange::FetchConfig, BlobStore, Manifest},
     training::{
-        judge::{judge_member, judge_outer, ledger::Ledger, remote::Remote, Judgement},
-        judge::{MemberRound, OuterRound},
+        judge::{
+            fetch_member, judge_member, judge_outer, ledger::Ledger, remote::Remote, CarriedFrom,
+            Judgement, MemberRound, OuterRound,
+        },
         setup::{self, Place, Trainer},
     },
 };
@@ -123,7 +125,7 @@ impl Scene {
             rank: plan.rank,
             report: case.claim.report,
             class: class(),
-            carried: None,
+            carried: CarriedFrom::Nothing,
         }
     }
 
@@ -135,7 +137,14 @@ impl Scene {
         let holders = vec![self.holder.endpoint()];
         let blobs = Remote::new(here, scratch.path(), holders, config()).unwrap();
         let (trainer, data) = (&mut self.trainer, &self.court.data);
-        judge_member(trainer, data, about, before, &PANEL, &blobs).unwrap()
+        fetch_member(trainer, about, &blobs).unwrap();
+        let fetched = blobs.fetched();
+        let judged = judge_member(trainer, data, about, before, &PANEL, &blobs).unwrap();
+        // All that an exact replay needs was there before it began.
+        if judged.verdict == Verdict::Valid && about.class == class() {
+            assert_eq!(blobs.fetched(), fetched);
+        }
+        judged
     }
 
     fn judge(&mut self, case: &Case, segment: u32) -> Judgement {
@@ -424,7 +433,7 @@ fn what_a_member_carries_over_is_its_last_accepted_round() {
         scene.share_case(&case);
         let mut about = scene.about(&case, 1);
         about.round.base = Some(base);
-        about.carried = Some(carried);
+        about.carried = CarriedFrom::Round(carried);
         let judged = scene.judge_with(&about, Drift::default());
         assert_eq!(judged.fault, fault, "{judged:?}");
         assert_eq!(judged.verdict == Verdict::Valid, fault.is_none());
@@ -435,11 +444,41 @@ fn what_a_member_carries_over_is_its_last_accepted_round() {
     about.round.base = Some(base);
     let judged = scene.judge_with(&about, Drift::default());
     assert!(matches!(judged.verdict, Verdict::Hard(_)), "{judged:?}");
+    // Of one that has left the chain knows no more.
+    about.carried = CarriedFrom::Unknown;
+    let judged = scene.judge_with(&about, Drift::default());
+    assert_eq!(judged.verdict, Verdict::Valid, "{judged:?}");
     scene.holder.shares.drop_group("round").unwrap();
     scene.share_case(&case);
-    about.carried = Some(carried);
+    about.carried = CarriedFrom::Round(carried);
     let judged = scene.judge_with(&about, Drift::default());
     assert_eq!(judged.verdict, Verdict::Withheld);
+}
+
+// GIVEN what the chain remembers of members
+// WHEN a round of theirs is judged, in time or late
+// THEN it carries on from the last accepted round before it, from nothing in the first, and nothing is made up for those who
+// have left, or whose rounds are long past
+#[test]
+fn a_round_carries_on_from_what_the_chain_remembers() {
+    let carried = |round| Carried {
+        round,
+        kept: H256::repeat_byte(round as u8),
+        leaves: 4,
+    };
+    let of = |last: Option<u32>, before: Option<u32>, number| {
+        let mut member = Member::new(H256::zero(), 0, 0);
+        member.carried = last.map(carried);
+        member.before = before.map(carried);
+        CarriedFrom::of(Some(&member), number)
+    };
+    assert_eq!(of(None, None, 5), CarriedFrom::Nothing);
+    assert_eq!(of(Some(3), None, 5), CarriedFrom::Round(carried(3)));
+    assert_eq!(of(Some(3), Some(2), 5), CarriedFrom::Round(carried(3)));
+    assert_eq!(of(Some(5), Some(2), 5), CarriedFrom::Round(carried(2)));
+    assert_eq!(of(Some(6), None, 5), CarriedFrom::Nothing);
+    assert_eq!(of(Some(7), Some(6), 5), CarriedFrom::Unknown);
+    assert_eq!(CarriedFrom::of(None, 5), CarriedFrom::Unknown);
 }
 
 // GIVEN a member of another replay class, whose states differ a little

@@ -67,6 +67,30 @@
     substitute_type(
         path = "chasqui_primitives::session::tree::Claim",
         with = "::subxt::utils::Static<::chasqui_primitives::session::tree::Claim>"
+    ),
+    substitute_type(
+        path = "chasqui_primitives::training::recipe::RunTerms",
+        with = "::subxt::utils::Static<::chasqui_primitives::training::RunTerms>"
+    ),
+    substitute_type(
+        path = "chasqui_primitives::training::round::Round",
+        with = "::subxt::utils::Static<::chasqui_primitives::training::Round>"
+    ),
+    substitute_type(
+        path = "chasqui_primitives::training::round::Ranks",
+        with = "::subxt::utils::Static<::chasqui_primitives::training::Ranks>"
+    ),
+    substitute_type(
+        path = "chasqui_primitives::training::report::RoundReport",
+        with = "::subxt::utils::Static<::chasqui_primitives::training::RoundReport>"
+    ),
+    substitute_type(
+        path = "chasqui_primitives::training::report::ModelState",
+        with = "::subxt::utils::Static<::chasqui_primitives::training::ModelState>"
+    ),
+    substitute_type(
+        path = "chasqui_primitives::training::members::Member",
+        with = "::subxt::utils::Static<::chasqui_primitives::training::Member>"
     )
 )]
 mod generated {}

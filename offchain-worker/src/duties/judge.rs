@@ -1,6 +1,6 @@
 //! Judging another's work: replay, commit, reveal; and opening one's own when it is demanded.
 
-use super::{on_device, verdicts::StoredVerdict, DutyStage, Worker};
+use super::{on_device, training, verdicts::StoredVerdict, DutyStage, Worker};
 use crate::{
     fault::Fault,
     prompt, registry, sessions,
@@ -44,8 +44,8 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u
                 Subject::SessionTakings(_) | Subject::SessionReceipt(_) => {
                     sessions::audit::judge(worker, id, &subject, posted, panel).await?
                 }
-                Subject::Training { run, .. } | Subject::TrainingOuter { run, .. } => {
-                    anyhow::bail!("case {id} is about run {run}, which this worker cannot judge")
+                Subject::Training { .. } | Subject::TrainingOuter { .. } => {
+                    training::judge(worker, id, &subject, panel).await?
                 }
                 Subject::Dataset(dataset) => {
                     anyhow::bail!(

@@ -17,6 +17,7 @@ mod news;
 mod place;
 mod progress;
 mod stock;
+pub mod training;
 pub mod verdicts;
 mod watch;
 
@@ -249,6 +250,18 @@ impl Worker {
     /// Waits for a turn on the device: held while a model computes, never while waiting for the chain.
     pub async fn turn(&self) -> Result<SemaphorePermit<'_>> {
         Ok(self.device.acquire().await?)
+    }
+
+    /// What training and its replay run on: the worker's device where burn has it in this build, else the processor.
+    pub fn training_device(&self) -> String {
+        let device = self.models.device();
+        match chasqui_engine::device::open(device) {
+            Ok(_) => device.to_owned(),
+            Err(error) => {
+                tracing::debug!(%error, "training runs on the processor");
+                "cpu".into()
+            }
+        }
     }
 
     /// Submits with the hot key.

@@ -12,8 +12,8 @@ use chasqui_primitives::{
     audit::{Evidence, HardReason, Verdict},
     blob::BlobInfo,
     training::{
-        members::Carried, picked_segments, ModelState, ReplayClass, Round, RoundReport, RunTerms,
-        StateLeaf,
+        members::Carried, picked_segments, Member, ModelState, ReplayClass, Round, RoundReport,
+        RunTerms, StateLeaf,
     },
 };
 use chasqui_training::{
@@ -50,8 +50,38 @@ pub struct MemberRound {
     pub report: RoundReport,
     /// Whose bits it says it computes.
     pub class: ReplayClass,
-    /// What it carries on from, of a round before this one; `None` in its first.
-    pub carried: Option<Carried>,
+    /// What it carries on from.
+    pub carried: CarriedFrom,
+}
+
+/// Whose moments and residual a member's round begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CarriedFrom {
+    /// It is the member's first round: zeros.
+    Nothing,
+    /// Its last accepted round before.
+    Round(Carried),
+    /// The chain knows no more: the member has left, or two rounds were agreed on since. What it begins with is then taken
+    /// as stated, because nobody must be convicted for what cannot be known.
+    Unknown,
+}
+
+impl CarriedFrom {
+    /// What the chain says of a member's round `number`; `member` is `None` for one that has left.
+    pub fn of(member: Option<&Member>, number: u32) -> Self {
+        let Some(member) = member else {
+            return Self::Unknown;
+        };
+        let is_earlier = |carried: &Carried| carried.round < number;
+        match (member.carried, member.before) {
+            (None, _) => Self::Nothing,
+            (Some(last), _) if is_earlier(&last) => Self::Round(last),
+            (_, Some(before)) if is_earlier(&before) => Self::Round(before),
+            // What was agreed on since was its first.
+            (Some(_), None) => Self::Nothing,
+            (Some(_), Some(_)) => Self::Unknown,
+        }
+    }
 }
 
 /// A round's outer step that was challenged, as the chain tells it.
@@ -128,12 +158,18 @@ pub fn judge_member<B: Blobs + ?Sized>(
     let drawn = round.seed.context("the round has no seed yet")?;
     let audit_seed = round.audit_seed.context("its audits have no seed yet")?;
     let recipe = &about.terms.recipe;
-    let previous = match &about.carried {
+    let (list, leaves) = match &about.carried {
+        CarriedFrom::Nothing => (None, 0),
+        CarriedFrom::Round(carried) => (Some(carried.kept), carried.leaves),
+        CarriedFrom::Unknown => (Some(about.report.kept), about.report.leaves),
+    };
+    let previous = match list {
         None => None,
-        Some(carried) => match last_leaf(carried, blobs)? {
-            Some(leaf) => Some(leaf),
+        Some(kept) => match (kept_leaves(kept, leaves, blobs)?, &about.carried) {
             // What it carries on from must be served as long as it goes on.
-            None => return Ok(Judgement::plain(Verdict::Withheld)),
+            (None, _) => return Ok(Judgement::plain(Verdict::Withheld)),
+            (Some(leaves), CarriedFrom::Unknown) => leaves.first().copied(),
+            (Some(leaves), _) => leaves.last().copied(),
         },
     };
     let agreed = match &round.base {
@@ -177,18 +213,69 @@ pub fn judge_member<B: Blobs + ?Sized>(
     })
 }
 
-/// The state that a member's next round carries on from; `None` when the list of that round's states is not to be had.
-fn last_leaf<B: Blobs + ?Sized>(carried: &Carried, blobs: &B) -> Result<Option<StateLeaf>> {
-    let root = kept_list(carried.kept, carried.leaves);
-    let len = u64::from(carried.leaves).saturating_mul(u64::from(LEAF_BYTES));
-    let Some(bytes) = blobs.get(&root, len)? else {
-        return Ok(None);
+/// The list of a round's kept states, as far as they are states; `None` when it is not to be had.
+fn kept_leaves<B: Blobs + ?Sized>(
+    kept: H256,
+    leaves: u32,
+    blobs: &B,
+) -> Result<Option<Vec<StateLeaf>>> {
+    let len = u64::from(leaves).saturating_mul(u64::from(LEAF_BYTES));
+    let bytes = match blobs.get(&kept_list(kept, leaves), len) {
+        Ok(bytes) => bytes,
+        // No bytes are those leaves: the audit itself says so.
+        Err(TrainingError::BadBlob { .. }) => Some(Vec::new()),
+        Err(error) => return Err(error.into()),
     };
-    let (leaves, _) = bytes.as_chunks::<{ LEAF_BYTES as usize }>();
-    let last = leaves.last().context("what is carried on has no leaf")?;
-    // The round was accepted, and an audit of it had to read them.
-    let leaf = StateLeaf::decode_all(&mut &last[..]).context("what is carried on is no state")?;
-    Ok(Some(leaf))
+    let decoded = bytes.map(|bytes| {
+        let (leaves, _) = bytes.as_chunks::<{ LEAF_BYTES as usize }>();
+        leaves
+            .iter()
+            .map_while(|leaf| StateLeaf::decode_all(&mut &leaf[..]).ok())
+            .collect()
+    });
+    Ok(decoded)
+}
+
+/// Fetches what the audit of a member's round will ask for, so that nobody waits for a network while it holds a device.
+/// What does not come is not missed here.
+///
+/// # Errors
+/// The validator's own trouble: its store fails.
+pub fn fetch_member<B: Blobs + ?Sized>(
+    trainer: &Trainer,
+    about: &MemberRound,
+    blobs: &B,
+) -> Result<()> {
+    let (Some(drawn), Some(audit_seed)) = (about.round.seed, about.round.audit_seed) else {
+        return Ok(());
+    };
+    if let CarriedFrom::Round(carried) = &about.carried {
+        kept_leaves(carried.kept, carried.leaves, blobs)?;
+    }
+    let leaves = kept_leaves(about.report.kept, about.report.leaves, blobs)?.unwrap_or_default();
+    let kept = about.terms.recipe.kept_steps(&drawn);
+    let picked = picked_segments(&audit_seed, about.rank, &kept, about.terms.audit.segments);
+    let shape = trainer.inner.shape();
+    let vector = |len: usize| 4 * len as u64;
+    let (params, residual) = (vector(shape.params), vector(shape.residual));
+    let mut wanted = vec![(about.report.gradient, trainer.inner.coder().encoded_len())];
+    if let (Some(first), Some(last)) = (leaves.first(), leaves.last()) {
+        wanted.push((first.params, params));
+        wanted.push((first.residual, residual));
+        wanted.push((last.params, params));
+    }
+    for leaf in picked.iter().filter_map(|at| leaves.get(*at as usize)) {
+        let moments = [leaf.params, leaf.first, leaf.second];
+        wanted.extend(moments.map(|root| (root, params)));
+        wanted.push((leaf.residual, residual));
+    }
+    for (root, limit) in wanted {
+        match blobs.get(&root, limit) {
+            Ok(_) | Err(TrainingError::BadBlob { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Judges an agreed outer step: every bit follows from the model before and the accepted pseudo-gradients. `Valid`: what

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use chasqui_training::{diloco::Blobs, TrainingError};
 use sp_core::H256;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::timeout};
 
 use crate::blobs::{
     exchange::{fetch, FetchConfig, FetchError, Holder},
@@ -19,6 +19,10 @@ use crate::blobs::{
 
 /// Patience with further blobs once one did not come: whoever withholds one does not hold up the verdict by the others.
 const AFTERWARDS: Duration = Duration::from_secs(2);
+
+/// A member must serve so many bytes a second on average: whoever is slower withholds. Else it could keep a validator
+/// from all its other duties.
+const LEAST_RATE: u64 = 1 << 20;
 
 /// Blobs of one audit: of the worker's store, else fetched from holders into a folder of the audit's own, which goes when it
 /// is done. To be used where blocking is allowed.
@@ -122,7 +126,19 @@ impl Blobs for Remote {
         if self.is_withheld() {
             config.patience = config.patience.min(AFTERWARDS);
         }
-        let fetched = fetch(&self.scratch, *root, limit, &self.holders, &config);
+        let within = config.patience + Duration::from_secs(limit / LEAST_RATE);
+        let fetched = async {
+            let fetched = fetch(&self.scratch, *root, limit, &self.holders, &config);
+            let late = || FetchError::Unavailable {
+                root: *root,
+                chunks: None,
+                waited: within,
+                tried: vec!["it comes more slowly than a member must serve".into()],
+            };
+            timeout(within, fetched)
+                .await
+                .unwrap_or_else(|_| Err(late()))
+        };
         match self.runtime.block_on(fetched) {
             Ok(info) => {
                 self.fetched.fetch_add(info.len, Ordering::Relaxed);
