@@ -10,8 +10,8 @@ use chasqui_primitives::{
     audit::{HardReason, Verdict},
     blob::CHUNK_BYTES,
     training::{
-        members::Carried, picked_segments, Codec, Member, ModelState, Recipe, Round, RoundReport,
-        RunTerms, Start, StateLeaf,
+        kept_steps, members::Carried, picked_segments, Codec, Member, ModelState, Recipe, Round,
+        RoundReport, RunTerms, Start, StateLeaf,
     },
 };
 use chasqui_session::blobs::BlobLimits;
@@ -722,5 +722,38 @@ fn malformed_reports_are_false() {
         let judged = scene.judge(&case, 0);
         assert_eq!(judged.fault, Some(fault), "{judged:?}");
         assert!(matches!(judged.verdict, Verdict::Hard(_)));
+    }
+}
+
+// GIVEN rounds of many lengths whose segments are drawn as the chain draws them
+// WHEN three seats replay one segment of a member
+// THEN that costs at most a tenth of what the member trained, from 36 segments on
+#[test]
+fn three_seats_replay_a_tenth_of_36_segments() {
+    let share = |inner_steps: u32, segments: u32| {
+        const SEEDS: u64 = 400;
+        let steps: u64 = (0..SEEDS)
+            .map(|seed| {
+                let seed = |salt: u64| H256::from_low_u64_be(seed << 8 | salt);
+                let kept = kept_steps(&seed(1), inner_steps, segments);
+                let picked = picked_segments(&seed(2), 0, &kept, 1)[0] as usize;
+                u64::from(kept[picked + 1] - kept[picked])
+            })
+            .sum();
+        3.0 * steps as f64 / (SEEDS * u64::from(inner_steps)) as f64
+    };
+    for (segments, low, high) in [
+        (12, 0.27, 0.31),
+        (24, 0.13, 0.16),
+        (36, 0.09, 0.10),
+        (64, 0.05, 0.06),
+    ] {
+        for inner_steps in [100, 500, 2_000] {
+            let share = share(inner_steps, segments);
+            assert!(
+                (low..high).contains(&share),
+                "{inner_steps} steps in {segments} segments: {share}"
+            );
+        }
     }
 }

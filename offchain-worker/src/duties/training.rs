@@ -28,7 +28,7 @@ use tokio::runtime::Handle;
 /// Most operators who are asked for what a run starts from, or for pseudo-gradients beside their authors.
 const MOST_HOLDERS: usize = 16;
 /// How long a blob of a run is waited for: a member may be restarting.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(12);
 
 type Contribution =
     api::runtime_types::chasqui_primitives::training::round::Contribution<AccountId32>;
