@@ -32,18 +32,24 @@ frame_benchmarking::define_benchmarks!(
     [pallet_balances, Balances]
     [pallet_checkpoints, Checkpoints]
     [pallet_datasets, Datasets]
+    [pallet_economy, Economy]
     [pallet_jobs, Jobs]
     [pallet_message_queue, MessageQueue]
     [pallet_multisig, Multisig]
     [pallet_operators, Operators]
+    [pallet_preimage, Preimage]
     [pallet_proxy, Proxy]
+    [pallet_referenda, Referenda]
     [pallet_rewards, Rewards]
+    [pallet_scheduler, Scheduler]
     [pallet_sessions, Sessions]
     [pallet_sudo, Sudo]
     [pallet_timestamp, Timestamp]
     [pallet_training_fund, TrainingFund]
     [pallet_transaction_payment, TransactionPayment]
     [pallet_utility, Utility]
+    [pallet_voting, Voting]
+    [pallet_whitelist, Whitelist]
 );
 
 impl frame_system_benchmarking::Config for Runtime {
@@ -295,6 +301,42 @@ impl pallet_datasets::BenchmarkHelper for Helper {
             Self::numbered_validator(index);
         }
         Self::freeze_weights();
+    }
+}
+
+impl pallet_economy::BenchmarkHelper<AccountId> for Helper {
+    fn operator(index: u32) -> AccountId {
+        Self::numbered_validator(index)
+    }
+
+    fn set_epoch(epoch: EpochIndex) {
+        <Self as pallet_rewards::BenchmarkHelper>::set_epoch(epoch);
+    }
+
+    fn work(operator: &AccountId) {
+        Balances::mint_into(&Rewards::pot_account(), DOT).expect("issuance is far from full");
+        Rewards::record_fee(Subject::Job(u64::MAX), operator, &[], DOT, 1_000);
+        Rewards::record_poc_points(operator, 1);
+    }
+}
+
+impl pallet_voting::BenchmarkHelper<AccountId> for Helper {
+    fn operator(who: &AccountId) {
+        Self::operator(who, who.clone(), COMPUTE);
+        let epoch = pallet_economy::Newest::<Runtime>::get().unwrap_or(1);
+        let entry = pallet_economy::Entry {
+            weight: 100,
+            bond: BOND,
+            window_units: 1,
+            ..Default::default()
+        };
+        pallet_economy::Entries::<Runtime>::insert(epoch, who, entry);
+        pallet_economy::Censuses::<Runtime>::mutate(epoch, |census| {
+            let census = census.get_or_insert_with(Default::default);
+            census.weight = census.weight.saturating_add(entry.weight);
+            census.bond = census.bond.saturating_add(entry.bond);
+        });
+        pallet_economy::Newest::<Runtime>::put(epoch);
     }
 }
 

@@ -5,10 +5,10 @@
 //! makes up the relay chain that they come from.
 
 use crate::{
-    config::{RESERVE, STAKING_POT, TRAINING_FUND},
+    config::{RESERVE, STAKING_POT, SUBSIDY_POT, TRAINING_FUND},
     constants::{consensus::DEV_PARA_ID, money::*},
     AccountId, AuditsConfig, Balance, BalancesConfig, CheckpointsConfig, CollatorSelectionConfig,
-    DatasetsConfig, JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig,
+    DatasetsConfig, EconomyConfig, JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig,
     RandomnessConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, SessionsConfig, SudoConfig,
     TrainingConfig,
 };
@@ -26,6 +26,9 @@ pub const LOCAL: &str = "local";
 
 /// What each well-known account holds at genesis, in planck.
 const ENDOWMENT: Balance = 1_000_000 * DOT;
+
+/// What a unit of compute costs at first, in planck.
+const UNIT_PRICE: Balance = DOT / 10_000;
 
 /// The genesis of preset `id`, as a patch of the default one.
 pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
@@ -50,7 +53,8 @@ fn without_relay_chain() -> Value {
         .collect();
     // Fees below the existential deposit would be lost if their account did not exist.
     balances.push((pot, EXISTENTIAL_DEPOSIT));
-    for id in [TRAINING_FUND, RESERVE] {
+    // The pot of the subsidy is filled by whoever wants to try it.
+    for id in [TRAINING_FUND, RESERVE, SUBSIDY_POT] {
         balances.push((id.into_account_truncating(), EXISTENTIAL_DEPOSIT));
     }
     build_struct_json_patch!(RuntimeGenesisConfig {
@@ -127,6 +131,15 @@ fn without_relay_chain() -> Value {
                 planck_per_point: DOT / 100,
                 ..Default::default()
             },
+        },
+        economy: EconomyConfig {
+            params: pallet_economy::Params {
+                programme: 100_000 * DOT,
+                year_blocks: 365 * 20,
+                units_per_point: 100,
+                ..Default::default()
+            },
+            price: UNIT_PRICE,
         },
         training: TrainingConfig {
             params: pallet_training::Params {

@@ -19,6 +19,7 @@ mod benchmarks;
 pub mod config;
 pub mod constants;
 pub mod genesis;
+pub mod governance;
 pub mod job_api;
 pub mod pacing;
 pub mod randomness;
@@ -178,6 +179,21 @@ mod runtime {
     pub type TrainingFund = pallet_training_fund;
     #[runtime::pallet_index(58)]
     pub type Datasets = pallet_datasets;
+
+    #[runtime::pallet_index(60)]
+    pub type Voting = pallet_voting;
+    #[runtime::pallet_index(61)]
+    pub type Economy = pallet_economy;
+    #[runtime::pallet_index(62)]
+    pub type Referenda = pallet_referenda;
+    #[runtime::pallet_index(63)]
+    pub type Scheduler = pallet_scheduler;
+    #[runtime::pallet_index(64)]
+    pub type Preimage = pallet_preimage;
+    #[runtime::pallet_index(65)]
+    pub type Whitelist = pallet_whitelist;
+    #[runtime::pallet_index(66)]
+    pub type Origins = crate::governance::origins::pallet_origins;
 }
 
 cumulus_pallet_parachain_system::register_validate_block! {

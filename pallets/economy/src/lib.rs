@@ -316,6 +316,11 @@ pub mod pallet {
             Price::<T>::get()
         }
 
+        /// The parameters.
+        pub fn parameters() -> Params {
+            Parameters::<T>::get()
+        }
+
         /// The prices of the last epochs, oldest first, at most as many as are kept: each held from the end of its epoch on.
         pub fn price_history() -> Vec<(EpochIndex, Balance)> {
             let mut history: Vec<_> = PriceHistory::<T>::iter().collect();

@@ -28,7 +28,7 @@ fn terms<T: Config>(count: u32) -> MilestoneList<BlockNumberFor<T>> {
 fn granted<T: Config>(milestones: u32) -> T::AccountId {
     donate::<T>(milestones.saturating_add(10));
     let beneficiary: T::AccountId = account("beneficiary", 0, 0);
-    let _ = Pallet::<T>::do_create_grant(beneficiary.clone(), terms::<T>(milestones));
+    let _ = Pallet::<T>::do_create_grant(beneficiary.clone(), terms::<T>(milestones), Balance::MAX);
     beneficiary
 }
 
@@ -37,7 +37,7 @@ mod benchmarks {
     use super::*;
 
     fn admin<T: Config>() -> Result<T::RuntimeOrigin, BenchmarkError> {
-        T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)
+        T::SpendOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)
     }
 
     #[benchmark]

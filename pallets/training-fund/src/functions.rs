@@ -57,6 +57,7 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn do_create_grant(
         beneficiary: T::AccountId,
         milestones: MilestoneList<BlockNumberFor<T>>,
+        most: Balance,
     ) -> DispatchResult {
         let now = Self::now();
         let fits =
@@ -69,6 +70,7 @@ impl<T: Config> Pallet<T> {
             .iter()
             .try_fold(0u128, |sum, terms| sum.checked_add(terms.amount))
             .ok_or(Error::<T>::NotEnoughFree)?;
+        ensure!(amount <= most, Error::<T>::BeyondOrigin);
         Self::ensure_free(amount)?;
         EarmarkedForGrants::<T>::mutate(|sum| *sum = sum.saturating_add(amount));
         let id = NextGrant::<T>::get();
@@ -92,6 +94,16 @@ impl<T: Config> Pallet<T> {
             beneficiary,
             amount,
         });
+        Ok(())
+    }
+
+    /// Whoever may promise only so much decides on no grant that is larger.
+    pub(crate) fn ensure_covered(id: GrantId, most: Balance) -> DispatchResult {
+        let grant = Grants::<T>::get(id).ok_or(Error::<T>::NoSuchGrant)?;
+        let amount = grant.milestones.iter().fold(0u128, |sum, milestone| {
+            sum.saturating_add(milestone.terms.amount)
+        });
+        ensure!(amount <= most, Error::<T>::BeyondOrigin);
         Ok(())
     }
 

@@ -78,8 +78,8 @@ pub mod pallet {
         /// DOT.
         type NativeBalance: Inspect<Self::AccountId, Balance = Balance> + Mutate<Self::AccountId>;
 
-        /// Makes, judges and cancels grants.
-        type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+        /// Makes, judges and cancels grants of up to so much each, in planck.
+        type SpendOrigin: EnsureOrigin<Self::RuntimeOrigin, Success = Balance>;
 
         /// The fund's account is derived from it.
         #[pallet::constant]
@@ -197,6 +197,8 @@ pub mod pallet {
         NotProven,
         /// The milestone's deadline is over.
         DeadlinePassed,
+        /// More than this origin may promise.
+        BeyondOrigin,
     }
 
     #[pallet::hooks]
@@ -225,8 +227,8 @@ pub mod pallet {
             beneficiary: T::AccountId,
             milestones: MilestoneList<BlockNumberFor<T>>,
         ) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
-            Self::do_create_grant(beneficiary, milestones)
+            let most = T::SpendOrigin::ensure_origin(origin)?;
+            Self::do_create_grant(beneficiary, milestones, most)
         }
 
         /// Says that a milestone is reached, by the grant's beneficiary, up to and in the block of its deadline.
@@ -246,7 +248,8 @@ pub mod pallet {
         #[pallet::call_index(2)]
         #[pallet::weight((T::WeightInfo::approve(), DispatchClass::Operational))]
         pub fn approve(origin: OriginFor<T>, grant: GrantId, milestone: u32) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            let most = T::SpendOrigin::ensure_origin(origin)?;
+            Self::ensure_covered(grant, most)?;
             Self::do_approve(grant, milestone)
         }
 
@@ -254,7 +257,8 @@ pub mod pallet {
         #[pallet::call_index(3)]
         #[pallet::weight((T::WeightInfo::decline(), DispatchClass::Operational))]
         pub fn decline(origin: OriginFor<T>, grant: GrantId, milestone: u32) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            let most = T::SpendOrigin::ensure_origin(origin)?;
+            Self::ensure_covered(grant, most)?;
             Self::do_decline(grant, milestone)
         }
 
@@ -262,7 +266,8 @@ pub mod pallet {
         #[pallet::call_index(4)]
         #[pallet::weight((T::WeightInfo::cancel_grant(), DispatchClass::Operational))]
         pub fn cancel_grant(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            let most = T::SpendOrigin::ensure_origin(origin)?;
+            Self::ensure_covered(grant, most)?;
             Self::do_cancel_grant(grant)
         }
     }

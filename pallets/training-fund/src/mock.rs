@@ -3,9 +3,10 @@
 use crate::{self as pallet_training_fund, *};
 use chasqui_primitives::DOT;
 use frame_support::{
-    derive_impl, parameter_types,
-    traits::{tokens::Preservation, Hooks},
+    derive_impl, ord_parameter_types, parameter_types,
+    traits::{tokens::Preservation, ConstU128, EitherOf, Hooks},
 };
+use frame_system::{EnsureRootWithSuccess, EnsureSignedBy, EnsureWithSuccess};
 use sp_runtime::BuildStorage;
 
 pub type AccountId = u64;
@@ -56,9 +57,17 @@ parameter_types! {
     pub static MaxDeadlines: u32 = 64;
 }
 
+ord_parameter_types! {
+    /// Makes grants of up to 5 DOT.
+    pub const Thrifty: AccountId = 77;
+}
+
 impl Config for Test {
     type NativeBalance = Balances;
-    type AdminOrigin = frame_system::EnsureRoot<AccountId>;
+    type SpendOrigin = EitherOf<
+        EnsureRootWithSuccess<AccountId, ConstU128<{ Balance::MAX }>>,
+        EnsureWithSuccess<EnsureSignedBy<Thrifty, AccountId>, AccountId, ConstU128<{ 5 * DOT }>>,
+    >;
     type PalletId = FundId;
     type MaxDeadlines = MaxDeadlines;
     type WeightInfo = ();

@@ -1,18 +1,18 @@
 //! Chasqui's own pallets, tied together through the traits of `chasqui_primitives`.
 
 use super::system::RuntimeBlockWeights;
+use crate::governance::origins::{RootOrCheckpoints, RootOrEconomics, RootOrFund, Spender};
 use crate::{
     constants::{money::DOT, time::DAYS},
-    Audits, Balance, Balances, Checkpoints, Datasets, Jobs, Operators, Randomness, Rewards,
-    Runtime, RuntimeHoldReason, Sessions, Training, TrainingFund,
+    Audits, Balance, Balances, Checkpoints, Datasets, Economy, Jobs, Operators, Randomness,
+    Rewards, Runtime, RuntimeHoldReason, Sessions, Training, TrainingFund,
 };
 use chasqui_primitives::{
     audit::{Decision, Subject},
-    traits::{CaseSubjects, CheckpointTerms, Checkpoints as CheckpointsApi},
+    traits::{CaseSubjects, CheckpointTerms, Checkpoints as CheckpointsApi, OnOperatorLeft},
     CaseId, CheckpointRoot,
 };
 use frame_support::{parameter_types, traits::ConstU32, weights::Weight, PalletId};
-use frame_system::EnsureRoot;
 use parachains_common::{AccountId, BlockNumber};
 use sp_runtime::{traits::AccountIdConversion, Perbill};
 
@@ -22,6 +22,8 @@ pub const REWARDS_POT: PalletId = PalletId(*b"ch/rewrd");
 pub const SESSIONS_POT: PalletId = PalletId(*b"ch/sessn");
 /// The training fund's money.
 pub const TRAINING_FUND: PalletId = PalletId(*b"ch/trfnd");
+/// What adds to operators' pay.
+pub const SUBSIDY_POT: PalletId = PalletId(*b"ch/subsd");
 /// The reserve's money.
 pub const RESERVE: PalletId = PalletId(*b"ch/resrv");
 
@@ -29,6 +31,7 @@ parameter_types! {
     pub const RewardsPot: PalletId = REWARDS_POT;
     pub const SessionsPot: PalletId = SESSIONS_POT;
     pub const TrainingFundId: PalletId = TRAINING_FUND;
+    pub const SubsidyPot: PalletId = SUBSIDY_POT;
     pub TrainingFundAccount: AccountId = TRAINING_FUND.into_account_truncating();
     pub ReserveAccount: AccountId = RESERVE.into_account_truncating();
     /// Five years: until then nobody changes the training fund's share.
@@ -60,12 +63,22 @@ impl CheckpointsApi for Served {
     }
 }
 
+/// Who is told when an operator leaves.
+pub struct Left;
+
+impl OnOperatorLeft<AccountId> for Left {
+    fn on_operator_left(operator: &AccountId) {
+        Jobs::on_operator_left(operator);
+        Economy::on_operator_left(operator);
+    }
+}
+
 impl pallet_operators::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type NativeBalance = Balances;
     type Checkpoints = Served;
-    type OnOperatorLeft = Jobs;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type OnOperatorLeft = Left;
+    type AdminOrigin = RootOrEconomics;
     type ReserveAccount = ReserveAccount;
     // A draw reads a whole index.
     type MaxOperators = ConstU32<1_024>;
@@ -80,7 +93,7 @@ impl pallet_checkpoints::Config for Runtime {
     type NativeBalance = Balances;
     type Operators = Operators;
     type Randomness = Randomness;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = RootOrCheckpoints;
     type ProposalDeposit = ProposalDeposit;
     type MaxCalibrators = ConstU32<16>;
     type MaxAgenda = ConstU32<16>;
@@ -99,7 +112,7 @@ impl pallet_jobs::Config for Runtime {
     type Randomness = Randomness;
     type Epochs = Operators;
     type Reserve = ReserveAccount;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = RootOrEconomics;
     type ServiceWeight = JobServiceWeight;
     type OutcomesKept = ConstU32<4_096>;
     type WeightInfo = pallet_jobs::weights::SubstrateWeight<Runtime>;
@@ -117,7 +130,7 @@ impl pallet_sessions::Config for Runtime {
     type Randomness = Randomness;
     type Epochs = Operators;
     type Reserve = ReserveAccount;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = RootOrEconomics;
     type PalletId = SessionsPot;
     type ServiceWeight = SessionServiceWeight;
     type WeightInfo = pallet_sessions::weights::SubstrateWeight<Runtime>;
@@ -127,7 +140,7 @@ impl pallet_sessions::Config for Runtime {
 
 impl pallet_training_fund::Config for Runtime {
     type NativeBalance = Balances;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type SpendOrigin = Spender;
     type PalletId = TrainingFundId;
     type MaxDeadlines = ConstU32<64>;
     type WeightInfo = pallet_training_fund::weights::SubstrateWeight<Runtime>;
@@ -141,7 +154,7 @@ impl pallet_datasets::Config for Runtime {
     type Cases = Audits;
     type Randomness = Randomness;
     type Reserve = ReserveAccount;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = RootOrEconomics;
     type MaxUndecided = ConstU32<128>;
     type MaxOpenings = ConstU32<2>;
     type WeightInfo = pallet_datasets::weights::SubstrateWeight<Runtime>;
@@ -159,7 +172,7 @@ impl pallet_training::Config for Runtime {
     type Cases = Audits;
     type Randomness = Randomness;
     type Reserve = ReserveAccount;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = RootOrFund;
     type MaxRuns = ConstU32<16>;
     type MaxMembers = ConstU32<512>;
     type MaxEvaluations = ConstU32<64>;
@@ -229,7 +242,7 @@ impl pallet_audits::Config for Runtime {
     type Ledger = Rewards;
     type Randomness = Randomness;
     type Subjects = Judged;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = RootOrEconomics;
     type MaxSeats = ConstU32<8>;
     type MaxElectorate = ConstU32<512>;
     type MaxAgenda = ConstU32<64>;
@@ -243,7 +256,7 @@ impl pallet_rewards::Config for Runtime {
     type NativeBalance = Balances;
     type Operators = Operators;
     type Epochs = Operators;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = RootOrEconomics;
     type PalletId = RewardsPot;
     type FundAccount = TrainingFundAccount;
     type ReserveAccount = ReserveAccount;
@@ -252,6 +265,23 @@ impl pallet_rewards::Config for Runtime {
     type ClaimPeriod = ClaimPeriod;
     type SweepStep = ConstU32<64>;
     type WeightInfo = pallet_rewards::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = crate::benchmarks::Helper;
+}
+
+impl pallet_economy::Config for Runtime {
+    type NativeBalance = Balances;
+    type Operators = Operators;
+    type Roll = Operators;
+    type Contributions = Rewards;
+    type Ledger = Rewards;
+    type Epochs = Operators;
+    type AdminOrigin = RootOrEconomics;
+    type PalletId = SubsidyPot;
+    // A visit reads the contributions of 28 epochs.
+    type Step = ConstU32<8>;
+    type HistoryKept = ConstU32<112>;
+    type WeightInfo = pallet_economy::weights::SubstrateWeight<Runtime>;
     #[cfg(feature = "runtime-benchmarks")]
     type BenchmarkHelper = crate::benchmarks::Helper;
 }

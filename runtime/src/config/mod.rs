@@ -3,12 +3,11 @@
 mod accounts;
 mod chasqui;
 mod consensus;
-mod governance;
 mod messages;
 mod money;
 mod system;
 
 pub use accounts::ProxyType;
-pub use chasqui::{RESERVE, REWARDS_POT, SESSIONS_POT, TRAINING_FUND};
+pub use chasqui::{RESERVE, REWARDS_POT, SESSIONS_POT, SUBSIDY_POT, TRAINING_FUND};
 pub use consensus::{SESSION_LENGTH, STAKING_POT};
 pub use system::{RuntimeBlockLength, RuntimeBlockWeights};

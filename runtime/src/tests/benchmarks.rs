@@ -92,3 +92,13 @@ fn datasets_benchmarks_run() {
 fn rewards_benchmarks_run() {
     run_all("pallet_rewards");
 }
+
+#[test]
+fn economy_benchmarks_run() {
+    run_all("pallet_economy");
+}
+
+#[test]
+fn voting_benchmarks_run() {
+    run_all("pallet_voting");
+}

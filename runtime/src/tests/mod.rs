@@ -8,6 +8,7 @@ mod datasets;
 mod false_outputs;
 mod fees;
 mod fund;
+mod governance;
 mod job_life;
 mod leaving;
 mod money;

@@ -5,9 +5,9 @@
 
 use super::genesis_of;
 use crate::{
-    genesis, randomness, AccountId, Audits, Balance, Balances, Checkpoints, Datasets, Jobs,
-    Operators, Randomness, Rewards, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason,
-    RuntimeOrigin, Sessions, System, TrainingFund,
+    genesis, randomness, AccountId, Audits, Balance, Balances, Checkpoints, Datasets, Economy,
+    Jobs, Operators, Randomness, Rewards, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason,
+    RuntimeOrigin, Scheduler, Sessions, System, TrainingFund, Voting,
 };
 use chasqui_primitives::{
     audit::{
@@ -117,6 +117,8 @@ pub fn next_block() {
     Sessions::on_initialize(now);
     TrainingFund::on_initialize(now);
     Datasets::on_initialize(now);
+    Economy::on_initialize(now);
+    Scheduler::on_initialize(now);
     // The inherent.
     LastRelayChainBlockNumber::<Runtime>::put(relay);
     let seed = sp_io::storage::get(SEED_KEY).unwrap();
@@ -468,6 +470,8 @@ pub fn check_state() {
         Sessions::do_try_state().unwrap();
         TrainingFund::do_try_state().unwrap();
         Datasets::do_try_state().unwrap();
+        Economy::do_try_state().unwrap();
+        Voting::do_try_state().unwrap();
         <Balances as Hooks<_>>::try_state(System::block_number()).unwrap();
     }
     // Money on accounts is all the money there is.

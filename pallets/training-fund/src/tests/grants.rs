@@ -128,3 +128,48 @@ fn grants_are_listed_in_order() {
         assert!(numbers(u32::MAX, u32::MAX).is_empty());
     });
 }
+
+#[test]
+fn whoever_may_promise_little_neither_makes_nor_judges_large_grants() {
+    build_and_execute(|| {
+        // GIVEN an origin that may promise 5 DOT, and a grant of 6 by root
+        donate(100 * DOT);
+        let little = RuntimeOrigin::signed(Thrifty::get());
+        assert_ok!(grant(&[(4 * DOT, 100), (2 * DOT, 100)]));
+        // THEN it makes one of 5 DOT, and none of more
+        let make =
+            |of: &[(Balance, u64)]| Fund::create_grant(little.clone(), BUILDER, milestones(of));
+        assert_noop!(
+            make(&[(3 * DOT, 100), (2 * DOT + 1, 100)]),
+            Error::<Test>::BeyondOrigin
+        );
+        assert_ok!(make(&[(3 * DOT, 100), (2 * DOT, 100)]));
+        // AND of the larger one it neither approves a small milestone nor cancels it
+        for id in [0, 1] {
+            assert_ok!(Fund::prove(
+                RuntimeOrigin::signed(BUILDER),
+                id,
+                1,
+                H256::repeat_byte(9)
+            ));
+        }
+        assert_noop!(
+            Fund::approve(little.clone(), 0, 1),
+            Error::<Test>::BeyondOrigin
+        );
+        assert_noop!(
+            Fund::decline(little.clone(), 0, 1),
+            Error::<Test>::BeyondOrigin
+        );
+        assert_noop!(
+            Fund::cancel_grant(little.clone(), 0),
+            Error::<Test>::BeyondOrigin
+        );
+        assert_ok!(Fund::approve(little.clone(), 1, 1));
+        assert_ok!(Fund::cancel_grant(little, 1));
+        assert_noop!(
+            Fund::cancel_grant(RuntimeOrigin::root(), 7),
+            Error::<Test>::NoSuchGrant
+        );
+    });
+}
