@@ -61,25 +61,43 @@ fn events() -> impl Strategy<Value = Event> {
 
 fn apply(world: &mut World, event: &Event) {
     match event.clone() {
-        Event::Join(who) => drop(world.join(who)),
-        Event::Heartbeat(who) => drop(world.heartbeat(who)),
-        Event::Leave(who) => drop(world.leave(who)),
+        Event::Join(who) => {
+            let _ = world.join(who);
+        }
+        Event::Heartbeat(who) => {
+            let _ = world.heartbeat(who);
+        }
+        Event::Leave(who) => {
+            let _ = world.leave(who);
+        }
         Event::Act(all, liars) => {
             for who in (0..PEOPLE).filter(|who| all >> who & 1 == 1) {
                 world.act(who, liars >> who & 1 == 1);
             }
         }
-        Event::Reveal(who) => drop(world.reveal(who)),
-        Event::Attest(who, ranks) => {
-            drop(world.attest(who, (0..32).filter(|rank| ranks >> rank & 1 == 1)))
+        Event::Reveal(who) => {
+            let _ = world.reveal(who);
         }
-        Event::Agree(who, value) => drop(world.agree(who, value)),
-        Event::Challenge(who, value) => drop(world.challenge(who, value)),
-        Event::Seed => drop(world.give_seed()),
-        Event::Case(index, decision) => drop(world.close_case(index, decision)),
+        Event::Attest(who, ranks) => {
+            let _ = world.attest(who, (0..32).filter(|rank| ranks >> rank & 1 == 1));
+        }
+        Event::Agree(who, value) => {
+            let _ = world.agree(who, value);
+        }
+        Event::Challenge(who, value) => {
+            let _ = world.challenge(who, value);
+        }
+        Event::Seed => {
+            let _ = world.give_seed();
+        }
+        Event::Case(index, decision) => {
+            let _ = world.close_case(index, decision);
+        }
         Event::Panels(there) => world.panels = there,
         Event::Blocks(count) => world.blocks(count),
-        Event::Cancel => drop(world.tell(|machine| machine.cancel())),
+        Event::Cancel => {
+            let _ = world.tell(|machine| machine.cancel());
+        }
     }
 }
 

@@ -286,7 +286,9 @@ fn a_report_of_another_shape_is_refused() {
 /// Up to the end of attestation: of four, 3 does not serve its pseudo-gradient.
 fn withheld_by_three(attesters: &[u64]) -> World {
     let mut world = running(terms(2, 2, 4), 4);
-    (0..4).for_each(|who| drop(world.commit(who).unwrap()));
+    (0..4).for_each(|who| {
+        world.commit(who).unwrap();
+    });
     world.block();
     let ranks: Vec<u32> = (0..4).map(|who| world.reveal(who).unwrap()).collect();
     world.block();
@@ -331,9 +333,13 @@ fn who_does_not_attest_is_not_paid() {
 #[test]
 fn ranks_that_are_no_members_cannot_be_attested() {
     let mut world = running(terms(2, 2, 4), 3);
-    (0..3).for_each(|who| drop(world.commit(who).unwrap()));
+    (0..3).for_each(|who| {
+        world.commit(who).unwrap();
+    });
     world.block();
-    (0..3).for_each(|who| drop(world.reveal(who).unwrap()));
+    (0..3).for_each(|who| {
+        world.reveal(who).unwrap();
+    });
     world.block();
     let now = world.now;
     for ranks in [Ranks::none(9), Ranks::of(8, [3]), Ranks::none(0)] {
@@ -472,7 +478,9 @@ fn agreed(value: u8) -> World {
     let (mut world, _) = judged(4, Decision::Valid);
     while world.close_case(0, Decision::Valid) {}
     world.block();
-    (0..3).for_each(|who| drop(world.agree(who, value).unwrap()));
+    (0..3).for_each(|who| {
+        world.agree(who, value).unwrap();
+    });
     world.agree(3, 0).unwrap();
     world.wait_until("round 1", |world| {
         world.run.round == 1 && matches!(world.run.phase, Phase::Train { .. })

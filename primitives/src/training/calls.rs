@@ -10,6 +10,7 @@
 use super::{
     machine::{Draw, Drawn, Effect, Machine, Phase, Refusal, Settling},
     members::{Exit, List, Member},
+    phase::Owed,
     report::{ModelState, ReplayClass, RoundReport},
     round::{Contribution, Judged, Ranks, Round},
     shards::rank_of,
@@ -91,6 +92,39 @@ impl<A: Clone + PartialEq + Encode, S: Store<A>> Machine<'_, A, S> {
             .contribution(round, rank)
             .unwrap_or_else(|| Contribution::new(who.clone()));
         Ok((record, rank, contribution))
+    }
+
+    /// A member's rank in the running round; `None` while that has none for it.
+    pub fn rank(&self, who: &A) -> Option<u32> {
+        let (_, rank, _) = self.seat(who, self.run.round).ok()?;
+        Some(rank)
+    }
+
+    /// What the run waits for of a member in block `now`: the call for it succeeds then, with the right arguments.
+    pub fn owed(&self, who: &A, now: u32) -> Option<Owed> {
+        let member = self.store.member(who)?;
+        if member.list == List::Waiting {
+            return (!member.ready).then_some(Owed::Heartbeat);
+        }
+        let (_, _, own) = self.seat(who, self.run.round).ok()?;
+        let revealed = own.report.is_some();
+        match self.run.phase {
+            Phase::Train { until } if now < until && own.commitment.is_none() => {
+                Some(Owed::Commitment { until })
+            }
+            Phase::Exchange { until } if now < until && own.commitment.is_some() && !revealed => {
+                Some(Owed::Report { until })
+            }
+            Phase::Attest { until } if now < until && revealed && own.attests.is_none() => {
+                Some(Owed::Attestation { until })
+            }
+            Phase::Agree { until }
+                if now < until && own.vote.is_none() && own.judged != Judged::Convicted =>
+            {
+                Some(Owed::Model { until })
+            }
+            _ => None,
+        }
     }
 
     /// Stores what a member contributed, and holds its bond for it from the first time on.

@@ -33,6 +33,7 @@ pub mod store;
 
 pub use machine::{Draw, Drawn, Effect, Failure, Machine, Phase, Refusal, Run};
 pub use members::{Exit, List, Member};
+pub use phase::Owed;
 pub use recipe::{
     whole_sequences, AdapterTargets, AuditTerms, Codec, InnerOptimizer, Outer, Recipe, RunTerms,
     Schedule, Start, TermsError, Timing, Trains, PPM,

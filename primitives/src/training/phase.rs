@@ -180,3 +180,33 @@ pub enum Drawn {
     #[codec(index = 2)]
     Panel,
 }
+
+/// What a run waits for of a member. `until` is the first block that is too late.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+pub enum Owed {
+    /// To say that it has base and data.
+    #[codec(index = 0)]
+    Heartbeat,
+    /// To train, and commit.
+    #[codec(index = 1)]
+    Commitment { until: u32 },
+    #[codec(index = 2)]
+    Report { until: u32 },
+    /// To say whose pseudo-gradients it holds.
+    #[codec(index = 3)]
+    Attestation { until: u32 },
+    /// To say what the outer step gives.
+    #[codec(index = 4)]
+    Model { until: u32 },
+}

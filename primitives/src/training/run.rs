@@ -9,7 +9,7 @@
 
 use super::{
     members::List,
-    phase::{Failure, Phase},
+    phase::Phase,
     report::ModelState,
 };
 use crate::{Balance, CaseId};

@@ -1,6 +1,9 @@
 //! A run with everything around it that a chain has: blocks, seeds, cases, money. Checks after every event what must
 //! always hold (T1 to T11 of `training::machine`).
 
+// Each test file uses a part of it.
+#![allow(dead_code)]
+
 use chasqui_primitives::{
     audit::Decision,
     training::{
@@ -8,7 +11,7 @@ use chasqui_primitives::{
         machine::{Final, Pending, Settling},
         members::Carried,
         rank_of, AuditTerms, Codec, Contribution, Draw, Drawn, Effect, Failure, InnerOptimizer,
-        Judged, List, Machine, MemoryStore, ModelState, Outer, Phase, Ranks, Recipe, Refusal,
+        Judged, List, Machine, MemoryStore, ModelState, Outer, Owed, Phase, Ranks, Recipe, Refusal,
         RoundReport, Run, RunTerms, Schedule, Start, Store, Timing, Trains,
     },
 };
@@ -573,9 +576,16 @@ impl World {
         Ok(())
     }
 
-    /// Does what the phase asks of `who`; `lies` where it can.
+    /// What the run waits for of `who`.
+    pub fn owed(&self, who: Who) -> Option<Owed> {
+        let mut store = self.store.clone();
+        Machine::new(GENESIS, 7, &self.terms, self.run, &mut store).owed(&who, self.now)
+    }
+
+    /// Does what the phase asks of `who`; `lies` where it can. What is owed can be done, once.
     pub fn act(&mut self, who: Who, lies: bool) {
-        let _ = match self.run.phase {
+        let owed = self.owed(who);
+        let answer = match self.run.phase {
             Phase::Train { .. } => self.commit(who).map(|_| ()),
             Phase::Exchange { .. } => self.reveal(who).map(|_| ()),
             Phase::Attest { .. } => {
@@ -586,6 +596,13 @@ impl World {
             Phase::Agree { .. } => self.agree(who, u8::from(lies)).map(|_| ()),
             _ => self.heartbeat(who),
         };
+        match owed {
+            Some(Owed::Heartbeat) => self.heartbeat(who).unwrap(),
+            // Nobody else's report is this one's, so nothing is a duplicate.
+            Some(_) => assert_eq!(answer, Ok(()), "what is owed cannot be done: {owed:?}"),
+            None => {}
+        }
+        assert_eq!(self.owed(who), None, "what was done is owed again");
     }
 
     /// Lets blocks, seeds and honest members go on until `done`.
