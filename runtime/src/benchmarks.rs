@@ -6,7 +6,7 @@ use chasqui_primitives::{
     audit::{AuditLimits, AuditThresholds, Subject},
     hash,
     trace::{encode_trace, trace_root, TraceLeaf, FINGERPRINT_DIMS, TRACE_LEAF_BYTES},
-    traits::{Ledger, Operators as _},
+    traits::{DatasetTerms, Ledger, Operators as _},
     CheckpointRoot, EpochIndex, FinishReason, NumericProfile, Roles, DOT,
 };
 use frame_benchmarking::{
@@ -45,6 +45,7 @@ frame_benchmarking::define_benchmarks!(
     [pallet_sessions, Sessions]
     [pallet_sudo, Sudo]
     [pallet_timestamp, Timestamp]
+    [pallet_training, Training]
     [pallet_training_fund, TrainingFund]
     [pallet_transaction_payment, TransactionPayment]
     [pallet_utility, Utility]
@@ -301,6 +302,74 @@ impl pallet_datasets::BenchmarkHelper for Helper {
             Self::numbered_validator(index);
         }
         Self::freeze_weights();
+    }
+}
+
+impl pallet_training::BenchmarkHelper<AccountId> for Helper {
+    fn dataset() -> (H256, u64) {
+        let (root, held_out) = (H256::repeat_byte(0xDA), 1_000);
+        let dataset = pallet_datasets::Dataset {
+            root,
+            submitter: account("submitter", 0, 0),
+            terms: DatasetTerms {
+                bytes: 1 << 30,
+                tokens: 1 << 20,
+                held_out,
+                vocabulary: 1 << 16,
+                tokenizer: root,
+            },
+            licence: Default::default(),
+            description: Default::default(),
+            deposit: 0,
+            submitted_at: 0,
+            status: pallet_datasets::Status::Usable,
+            runs: 0,
+        };
+        Self::operator(
+            &dataset.submitter,
+            dataset.submitter.clone(),
+            Roles {
+                compute: false,
+                validate: true,
+            },
+        );
+        pallet_datasets::Registry::<Runtime>::insert(0, dataset);
+        pallet_datasets::Roots::<Runtime>::insert(root, 0);
+        (root, held_out)
+    }
+
+    fn fund(amount: Balance) {
+        use chasqui_primitives::traits::TrainingFund as Fund;
+        let fund = <TrainingFund as Fund<AccountId>>::account();
+        Balances::set_balance(&fund, amount.saturating_add(DOT));
+    }
+
+    fn members(root: &H256, count: u32) -> Vec<AccountId> {
+        for index in 0..VALIDATORS {
+            Self::serve(&Self::numbered_validator(index), *root);
+        }
+        let members: Vec<AccountId> = (0..count).map(|n| account("compute", n, 0)).collect();
+        for who in &members {
+            Self::operator(who, who.clone(), COMPUTE);
+            Self::serve(who, *root);
+        }
+        Self::freeze_weights();
+        members
+    }
+
+    fn auditors(count: u32) -> Vec<AccountId> {
+        <Self as pallet_jobs::BenchmarkHelper<AccountId>>::auditors(count)
+    }
+
+    fn evaluator() -> (CheckpointRoot, AccountId) {
+        let root = Self::accepted_checkpoint();
+        let who = Self::numbered_validator(0);
+        Self::serve(&who, root);
+        (root, who)
+    }
+
+    fn burden(operator: &AccountId) {
+        <Self as pallet_jobs::BenchmarkHelper<AccountId>>::burden(operator)
     }
 }
 

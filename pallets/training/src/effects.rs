@@ -80,7 +80,7 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    fn carry_out_one(
+    pub(crate) fn carry_out_one(
         run: RunId,
         terms: &RunTerms,
         around: &mut Surroundings<T::AccountId>,
@@ -212,7 +212,7 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    fn open_case(
+    pub(crate) fn open_case(
         run: RunId,
         terms: &RunTerms,
         root: H256,

@@ -8,6 +8,7 @@
 )]
 
 use crate::*;
+use alloc::vec::Vec;
 use chasqui_primitives::{
     training::{whole_sequences, Machine, Refusal, Run, Start, Trains},
     traits::TrainedCheckpoint,
@@ -61,6 +62,27 @@ impl<T: Config> Pallet<T> {
         (0..members)
             .filter_map(|rank| Some((rank, Contributions::<T>::get((run, round, rank))?)))
             .collect()
+    }
+
+    pub(crate) fn tasks_of(who: &T::AccountId) -> Vec<MemberTask> {
+        let task = |run: RunId| {
+            let member = Members::<T>::get(run, who)?;
+            let (terms, record) = Self::run_of(run).ok()?;
+            let RunRecord { head, .. } = record;
+            let (round, phase) = (head.round, head.phase);
+            let mut store = RunStore::of(run);
+            let machine: MachineOf<T> =
+                Machine::new(Self::genesis(), run, &terms, head, &mut store);
+            Some(MemberTask {
+                run,
+                round,
+                phase,
+                member,
+                rank: machine.rank(who),
+                owed: machine.owed(who, Self::now()),
+            })
+        };
+        Live::<T>::get().into_iter().filter_map(task).collect()
     }
 
     /// Tells a run's machine something, and carries out what follows; `auditors` have a part in what is slashed.

@@ -38,16 +38,22 @@
 
 extern crate alloc;
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 mod effects;
 mod errors;
 mod evaluations;
 mod events;
 mod functions;
 mod impls;
+#[cfg(test)]
+mod mock;
 mod refusals;
 mod seats;
 mod service;
 mod store;
+#[cfg(test)]
+mod tests;
 #[cfg(any(feature = "try-runtime", test))]
 mod try_state;
 pub mod types;
@@ -58,7 +64,7 @@ pub use store::RunStore;
 pub use types::*;
 pub use weights::WeightInfo;
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use chasqui_primitives::{
     audit::Decision,
     training::{
@@ -73,7 +79,7 @@ use chasqui_primitives::{
 use frame_support::{
     pallet_macros::import_section,
     pallet_prelude::*,
-    traits::fungible::{hold, Inspect},
+    traits::fungible::{hold, Inspect, Mutate},
 };
 use frame_system::pallet_prelude::*;
 use sp_core::H256;
@@ -106,6 +112,7 @@ pub mod pallet {
         type RuntimeHoldReason: From<HoldReason>;
         /// DOT.
         type NativeBalance: Inspect<Self::AccountId, Balance = Balance>
+            + Mutate<Self::AccountId>
             + hold::Mutate<Self::AccountId, Reason = Self::RuntimeHoldReason>;
         /// The registry of operators.
         type Operators: Operators<Self::AccountId>;
@@ -137,6 +144,9 @@ pub mod pallet {
         type ServiceWeight: Get<Weight>;
         /// Weights of calls and hooks.
         type WeightInfo: WeightInfo;
+        /// What the benchmarks need of the runtime around the pallet.
+        #[cfg(feature = "runtime-benchmarks")]
+        type BenchmarkHelper: BenchmarkHelper<Self::AccountId>;
     }
 
     /// Why balances are on hold.
@@ -500,6 +510,11 @@ pub mod pallet {
         /// What validators found that a checkpoint loses.
         pub fn evaluations(root: CheckpointRoot) -> EvaluationsOf<T> {
             Evaluations::<T>::get(root)
+        }
+
+        /// What the live runs that `who` is a member of are to it in this block, and wait for.
+        pub fn tasks(who: T::AccountId) -> Vec<MemberTask> {
+            Self::tasks_of(&who)
         }
 
         /// The parameters.

@@ -9,7 +9,7 @@
 
 use alloc::vec::Vec;
 use chasqui_primitives::{
-    training::{Contribution, Draw, Member, Run, RunTerms},
+    training::{Contribution, Draw, Member, Owed, Phase, Run, RunTerms},
     Balance, CheckpointRoot, RelayBlockNumber, RunId, DOT,
 };
 use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -173,6 +173,20 @@ impl Params {
     pub fn is_valid(&self) -> bool {
         self.member_deposit > 0 && self.challenge_deposit > 0 && self.evaluation_deposit > 0
     }
+}
+
+/// What a live run is to one of its members.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct MemberTask {
+    pub run: RunId,
+    /// The round that runs, or the next one.
+    pub round: u32,
+    pub phase: Phase,
+    pub member: Member,
+    /// Its rank in the running round, once that is drawn.
+    pub rank: Option<u32>,
+    /// What the run waits for of it.
+    pub owed: Option<Owed>,
 }
 
 /// Runs with their numbers and terms.

@@ -31,6 +31,8 @@ pub trait WeightInfo {
     fn look() -> Weight;
     fn seed() -> Weight;
     fn step() -> Weight;
+    fn count_attestations() -> Weight;
+    fn hurry_stragglers() -> Weight;
     fn open_case() -> Weight;
     fn free() -> Weight;
     fn duty() -> Weight;
@@ -100,14 +102,14 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
             .saturating_add(T::DbWeight::get().reads(9))
             .saturating_add(T::DbWeight::get().writes(6))
     }
-    /// `e` from 0 to 32.
+    /// `e` from 0 to 63.
     fn attest_evaluation(e: u32) -> Weight {
         Weight::from_parts(80_000_000, 6000)
             .saturating_add(Weight::from_parts(1_000_000, 130).saturating_mul(e.into()))
             .saturating_add(T::DbWeight::get().reads(8))
             .saturating_add(T::DbWeight::get().writes(3))
     }
-    /// `e` from 1 to 32.
+    /// `e` from 0 to 63.
     fn withdraw_evaluation(e: u32) -> Weight {
         Weight::from_parts(60_000_000, 6000)
             .saturating_add(Weight::from_parts(1_000_000, 130).saturating_mul(e.into()))
@@ -131,11 +133,21 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
             .saturating_add(T::DbWeight::get().reads(4))
             .saturating_add(T::DbWeight::get().writes(3))
     }
-    /// The dearest step, without what follows from it for others.
+    /// The step that touches most records, without what follows from it for others.
     fn step() -> Weight {
         Weight::from_parts(45_000_000, 9000)
             .saturating_add(T::DbWeight::get().reads(9))
             .saturating_add(T::DbWeight::get().writes(6))
+    }
+    fn count_attestations() -> Weight {
+        Weight::from_parts(40_000_000, 9000)
+            .saturating_add(T::DbWeight::get().reads(7))
+            .saturating_add(T::DbWeight::get().writes(1))
+    }
+    fn hurry_stragglers() -> Weight {
+        Weight::from_parts(120_000_000, 9000)
+            .saturating_add(T::DbWeight::get().reads(4))
+            .saturating_add(T::DbWeight::get().writes(1))
     }
     /// One that opens, whoever was passed over beside that.
     fn open_case() -> Weight {
@@ -169,7 +181,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
             .saturating_add(T::DbWeight::get().reads(7))
             .saturating_add(T::DbWeight::get().writes(7))
     }
-    /// The dearest end of a case with `a` in the majority, from 1 to 512: a member is slashed, and its record goes.
+    /// The dearest end of a case with `a` in the majority, from 1 to 128: a member is slashed, and its record goes.
     fn close(a: u32) -> Weight {
         Weight::from_parts(420_000_000, 32000)
             .saturating_add(Weight::from_parts(75_000_000, 2700).saturating_mul(a.into()))
@@ -240,14 +252,14 @@ impl WeightInfo for () {
             .saturating_add(ParityDbWeight::get().reads(9))
             .saturating_add(ParityDbWeight::get().writes(6))
     }
-    /// `e` from 0 to 32.
+    /// `e` from 0 to 63.
     fn attest_evaluation(e: u32) -> Weight {
         Weight::from_parts(80_000_000, 6000)
             .saturating_add(Weight::from_parts(1_000_000, 130).saturating_mul(e.into()))
             .saturating_add(ParityDbWeight::get().reads(8))
             .saturating_add(ParityDbWeight::get().writes(3))
     }
-    /// `e` from 1 to 32.
+    /// `e` from 0 to 63.
     fn withdraw_evaluation(e: u32) -> Weight {
         Weight::from_parts(60_000_000, 6000)
             .saturating_add(Weight::from_parts(1_000_000, 130).saturating_mul(e.into()))
@@ -271,11 +283,21 @@ impl WeightInfo for () {
             .saturating_add(ParityDbWeight::get().reads(4))
             .saturating_add(ParityDbWeight::get().writes(3))
     }
-    /// The dearest step, without what follows from it for others.
+    /// The step that touches most records, without what follows from it for others.
     fn step() -> Weight {
         Weight::from_parts(45_000_000, 9000)
             .saturating_add(ParityDbWeight::get().reads(9))
             .saturating_add(ParityDbWeight::get().writes(6))
+    }
+    fn count_attestations() -> Weight {
+        Weight::from_parts(40_000_000, 9000)
+            .saturating_add(ParityDbWeight::get().reads(7))
+            .saturating_add(ParityDbWeight::get().writes(1))
+    }
+    fn hurry_stragglers() -> Weight {
+        Weight::from_parts(120_000_000, 9000)
+            .saturating_add(ParityDbWeight::get().reads(4))
+            .saturating_add(ParityDbWeight::get().writes(1))
     }
     /// One that opens, whoever was passed over beside that.
     fn open_case() -> Weight {
@@ -309,7 +331,7 @@ impl WeightInfo for () {
             .saturating_add(ParityDbWeight::get().reads(7))
             .saturating_add(ParityDbWeight::get().writes(7))
     }
-    /// The dearest end of a case with `a` in the majority, from 1 to 512: a member is slashed, and its record goes.
+    /// The dearest end of a case with `a` in the majority, from 1 to 128: a member is slashed, and its record goes.
     fn close(a: u32) -> Weight {
         Weight::from_parts(420_000_000, 32000)
             .saturating_add(Weight::from_parts(75_000_000, 2700).saturating_mul(a.into()))

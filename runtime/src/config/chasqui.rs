@@ -178,6 +178,8 @@ impl pallet_training::Config for Runtime {
     type MaxEvaluations = ConstU32<64>;
     type ServiceWeight = TrainingServiceWeight;
     type WeightInfo = pallet_training::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = crate::benchmarks::Helper;
 }
 
 /// Who is told how a case ended: whoever its subject belongs to.

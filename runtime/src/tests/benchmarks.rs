@@ -84,6 +84,11 @@ fn training_fund_benchmarks_run() {
 }
 
 #[test]
+fn training_benchmarks_run() {
+    run_all("pallet_training");
+}
+
+#[test]
 fn datasets_benchmarks_run() {
     run_all("pallet_datasets");
 }
