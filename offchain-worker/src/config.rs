@@ -1,6 +1,8 @@
 //! The worker's configuration: one TOML file.
 
-use crate::{blobs::exchange::BlobLimits, cli::options::parse_dot};
+use crate::{
+    blobs::exchange::BlobLimits, cli::options::parse_dot, training::config::TrainingConfig,
+};
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{AccountId32, Signer, H256};
 use chasqui_engine::batch::Limits;
@@ -80,6 +82,9 @@ pub struct Config {
     /// Where to serve Prometheus metrics, for example `127.0.0.1:9616`. Not served when absent.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
+    /// Training runs: which to join, and what they may use.
+    #[serde(default)]
+    pub training: TrainingConfig,
 }
 
 fn default_node() -> String {
@@ -204,6 +209,7 @@ impl Config {
         if self.settle_blocks == 0 {
             bail!("`settle_blocks` is 0; it must be at least 1");
         }
+        self.training.check(self.listen.is_some())?;
         self.settle_planck()?;
         self.expected_genesis().map(drop)
     }

@@ -1,5 +1,6 @@
 //! What a worker tells Prometheus.
 
+use crate::training::metrics::TrainingMetrics;
 use anyhow::{Context, Result};
 use axum::{http::header, routing::get, Router};
 use prometheus::{
@@ -21,6 +22,8 @@ pub struct Metrics {
     pub tokens: IntCounterVec,
     /// Inner steps of training runs: `trained` as a member, `replayed` as a validator.
     pub training_steps: IntCounterVec,
+    /// Of a member of training runs.
+    pub training: TrainingMetrics,
     /// The newest block seen.
     pub block: IntGauge,
     /// Finalised blocks, by how they were followed: `live`, `backfilled` (read late), `skipped` (too old to be read),
@@ -37,7 +40,15 @@ pub struct Metrics {
 impl Metrics {
     pub fn new() -> Result<Self> {
         let registry = Registry::new_custom(Some("chasqui_worker".into()), None)?;
+        let training_steps = register_int_counter_vec_with_registry!(
+            "training_steps_total",
+            "Inner steps of training runs, trained as a member or replayed as a validator",
+            &["kind"],
+            registry
+        )?;
         Ok(Self {
+            training: TrainingMetrics::new(&registry, training_steps.clone())?,
+            training_steps,
             duties: register_int_counter_vec_with_registry!(
                 "duties_total",
                 "Duties by kind and outcome",
@@ -53,12 +64,6 @@ impl Metrics {
             tokens: register_int_counter_vec_with_registry!(
                 "tokens_total",
                 "Tokens computed for jobs, by kind",
-                &["kind"],
-                registry
-            )?,
-            training_steps: register_int_counter_vec_with_registry!(
-                "training_steps_total",
-                "Inner steps of training runs, trained as a member or replayed as a validator",
                 &["kind"],
                 registry
             )?,

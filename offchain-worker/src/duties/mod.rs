@@ -27,6 +27,7 @@ use crate::{
     fault::Fault,
     metrics::Metrics,
     models::ModelCache,
+    training::member::duty as members,
 };
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{AccountId32, Chain, ChainError, Head, Signer};
@@ -117,7 +118,7 @@ pub struct Worker {
     pub metrics: Metrics,
     pub fault: Option<Fault>,
     pub state_dir: PathBuf,
-    device: Semaphore,
+    device: Arc<Semaphore>,
     progress: Mutex<Progress>,
     /// Where it serves sessions: what it answered in them.
     sessions: OnceLock<Arc<ExecutorJournal>>,
@@ -175,7 +176,7 @@ impl Worker {
             metrics,
             fault,
             state_dir: config.state_dir.clone(),
-            device: Semaphore::new(config.parallel),
+            device: Arc::new(Semaphore::new(config.parallel)),
             progress: Mutex::default(),
             sessions: OnceLock::new(),
         }))
@@ -188,6 +189,7 @@ impl Worker {
         crate::sessions::serve::start(&self, config).await?;
         let share = config.share_models && config.listen.is_some();
         tokio::spawn(stock::keep(self.clone(), share));
+        tokio::spawn(members::keep(self.clone(), config.clone()));
         follow::follow(self).await
     }
 
@@ -250,6 +252,11 @@ impl Worker {
     /// Waits for a turn on the device: held while a model computes, never while waiting for the chain.
     pub async fn turn(&self) -> Result<SemaphorePermit<'_>> {
         Ok(self.device.acquire().await?)
+    }
+
+    /// The turns themselves, for whoever takes many.
+    pub fn turns(&self) -> Arc<Semaphore> {
+        self.device.clone()
     }
 
     /// What training and its replay run on: the worker's device where burn has it in this build, else the processor.

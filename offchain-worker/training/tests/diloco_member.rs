@@ -48,6 +48,11 @@ impl Bench {
         member.begin(plan).unwrap();
     }
 
+    /// Has a round under way, if it is this one's turn.
+    fn begin_at<B: Blobs>(&self, member: &mut Member<B>, round: u32) {
+        let _ = member.begin(plan(self.inner.recipe(), round, 1, 0));
+    }
+
     fn train<B: Blobs>(&mut self, member: &mut Member<B>) -> RoundReport {
         member
             .train(&mut self.inner, &self.data, |_| ControlFlow::Continue(()))
@@ -401,4 +406,77 @@ fn a_missing_state_is_named() {
     );
     member.blobs().put(&bytes).unwrap();
     bench.train(&mut member);
+}
+
+// GIVEN a member that went through two accepted rounds
+// WHEN the chain says that it stands elsewhere: after a void round, before an undone one, with or without its own moments
+// THEN it stands there, trains on from exactly that, and saying so again changes nothing
+#[test]
+fn a_member_stands_where_the_chain_says() {
+    let mut bench = Bench::new(SPARSE);
+    let mut members = ["a", "b"].map(|name| bench.member(name));
+    let begun = *members[0].settled();
+    bench.round(&mut members, 0);
+    let first = *members[0].settled();
+    bench.round(&mut members, 1);
+    let second = *members[0].settled();
+    let [mut member, _] = members;
+    for (round, model, own) in [
+        (3, second.model, second.own),
+        (4, first.model, first.own),
+        (5, begun.model, None),
+        (6, second.model, first.own),
+    ] {
+        bench.begin_at(&mut member, round - 1);
+        member.stand(round, model, own, &bench.inner).unwrap();
+        member.stand(round, model, own, &bench.inner).unwrap();
+        let stands = *member.settled();
+        assert_eq!(
+            (stands.round, stands.model, stands.own),
+            (round, model, own)
+        );
+        assert_eq!(member.current(), None);
+        bench.begin(&mut member, round, 1, 0);
+        bench.train(&mut member);
+        let leaf = member.current().unwrap().leaves[0];
+        assert_eq!(leaf.params, model.params);
+        match own {
+            Some(own) => assert_eq!((leaf.step, leaf.first), (own.step, own.first)),
+            None => assert_eq!(leaf.step, 0),
+        }
+        // The round under way stays when it is the one that the chain names.
+        member.stand(round, model, own, &bench.inner).unwrap();
+        assert!(member.current().is_some());
+    }
+}
+
+// GIVEN a model or moments that are not there, or a model of another hash
+// WHEN a member is told to stand on them
+// THEN it is refused, and stands where it stood
+#[test]
+fn a_member_does_not_stand_on_what_it_lacks() {
+    let mut bench = Bench::new(Codec::F32);
+    let mut members = [bench.member("a")];
+    bench.round(&mut members, 0);
+    let [mut member] = members;
+    let stands = *member.settled();
+    let lacking = ModelState {
+        params: H256::repeat_byte(9),
+        ..stands.model
+    };
+    let other = ModelState {
+        hash: H256::repeat_byte(9),
+        ..stands.model
+    };
+    let own = stands
+        .own
+        .map(|own| chasqui_primitives::training::StateLeaf {
+            second: H256::repeat_byte(9),
+            ..own
+        });
+    for (model, own) in [(lacking, None), (other, None), (stands.model, own)] {
+        let refused = member.stand(7, model, own, &bench.inner).unwrap_err();
+        assert!(refused.to_string().contains("0x"), "{refused}");
+        assert_eq!(*member.settled(), stands);
+    }
 }

@@ -288,6 +288,41 @@ impl<B: Blobs> Member<B> {
         })
     }
 
+    /// Stands before round `round` as the chain has it: from the model `agreed`, carrying on the moments and residual of
+    /// `own`. Whatever the folder thought before gives way; of a round under way only this one goes on. Doing so again
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// A blob is not to be had, or the model has another hash than was agreed on; the member stands where it did then.
+    pub fn stand(
+        &mut self,
+        round: u32,
+        agreed: ModelState,
+        own: Option<StateLeaf>,
+        inner: &Inner,
+    ) -> Result<()> {
+        let wanted = Settled {
+            round,
+            model: agreed,
+            own,
+        };
+        if *self.settled() == wanted {
+            return match self.current() {
+                Some(current) if current.plan.round != round => self.drop_round(),
+                _ => Ok(()),
+            };
+        }
+        check_model(&agreed, inner, &self.blobs)?;
+        if let Some(own) = own {
+            // What the first step begins with, read before it is relied on.
+            let params = agreed.params;
+            inner
+                .shape()
+                .load(&StateLeaf { params, ..own }, &self.blobs)?;
+        }
+        self.settle(wanted)
+    }
+
     /// Goes back to the model that round `round` started from, with the moments and residual of then.
     ///
     /// # Errors

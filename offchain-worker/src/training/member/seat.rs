@@ -1,0 +1,658 @@
+//! A member's seat in one run: looks at the chain, does what is to be done, and looks again.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+    },
+    time::Duration,
+};
+
+use anyhow::{bail, Context, Result};
+use chasqui_chain::{AccountId32, ChainError};
+use chasqui_primitives::{
+    blob::MAX_BLOB_BYTES,
+    training::{ModelState, Phase},
+    RunId,
+};
+use futures::{stream, StreamExt};
+use sp_core::H256;
+
+use super::{
+    blobs::{Holders, Sources, Vault},
+    books::Books,
+    desk::{Desk, StepDone, Turns},
+    facts::{deadline, phase_name, Facts},
+    ledger::{Call, Ledger},
+    shelves::Shelves,
+    step::{next, Gone, Held, Step, Waiting},
+};
+use crate::training::{
+    metrics::TrainingMetrics,
+    setup::{self, Place},
+};
+
+/// Pause after something failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Blobs fetched at once.
+const PARALLEL: usize = 4;
+
+/// What a seat works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// The chain.
+    pub ledger: Arc<dyn Ledger>,
+    /// Others' blobs.
+    pub sources: Arc<dyn Sources>,
+    /// Turns on the device.
+    pub turns: Arc<dyn Turns>,
+    /// Own blobs.
+    pub vault: Vault,
+    /// Where runs are set up.
+    pub place: Place,
+    /// State folders of runs lie in here.
+    pub folder: PathBuf,
+    /// Whether agreed models that are false are challenged.
+    pub challenge: bool,
+    /// Most bytes that the blobs of one run may take.
+    pub disk_bytes: Option<u64>,
+    /// What Prometheus is told.
+    pub metrics: TrainingMetrics,
+}
+
+/// A member's seat.
+pub struct Seat {
+    tools: Tools,
+    run: RunId,
+    books: Books,
+    shelves: Shelves,
+    desk: Option<Arc<Mutex<Desk>>>,
+    /// The round before which it stands, as the chain has it.
+    stands: Option<u32>,
+    /// The block whose state shows what was told last.
+    shown_by: u32,
+    /// What was said last, so that it is said once.
+    said: Option<(u32, Step)>,
+    tidied: Option<u32>,
+}
+
+impl Seat {
+    /// Opens the state folder of a run.
+    ///
+    /// # Errors
+    /// The node does not know the run, or the folder is damaged.
+    pub async fn open(tools: Tools, run: RunId) -> Result<Self> {
+        let facts = facts(&tools, run).await?;
+        let folder = run_folder(&tools, &facts.root);
+        let books = Books::open(&folder.join("rounds"), facts.genesis, run)?;
+        let shelves = Shelves::new(run, tools.vault.clone());
+        Ok(Self {
+            tools,
+            run,
+            books,
+            shelves,
+            desk: None,
+            stands: None,
+            shown_by: 0,
+            said: None,
+            tidied: None,
+        })
+    }
+
+    /// Does a member's part until the run is over for it.
+    pub async fn follow(mut self) -> Gone {
+        loop {
+            match self.once().await {
+                Ok(Some(gone)) => return gone,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(
+                        run = self.run,
+                        error = format!("{error:#}"),
+                        "training: trying again"
+                    );
+                    self.tools.metrics.failures.inc();
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Looks once, and does what is to be done.
+    ///
+    /// # Errors
+    /// It could not be done now.
+    pub async fn once(&mut self) -> Result<Option<Gone>> {
+        let facts = facts(&self.tools, self.run).await?;
+        if facts.block < self.shown_by {
+            self.tools.ledger.next(facts.block).await?;
+            return Ok(None);
+        }
+        self.show(&facts);
+        let held = self.held(&facts);
+        let step = next(&facts, &held, self.tools.challenge);
+        self.say(&facts, step);
+        let lingers = matches!(step, Step::Linger(_));
+        // What the state folder relies on is known once it is open.
+        if lingers || (self.desk.is_some() && self.tidied != Some(facts.run.round)) {
+            self.tidy(&facts).await?;
+            self.tidied = Some(facts.run.round);
+        }
+        match step {
+            Step::Linger(gone) => {
+                if !self.lingers(&facts) {
+                    self.end(&facts).await?;
+                    return Ok(Some(gone));
+                }
+                self.tools.ledger.next(facts.block).await?;
+            }
+            Step::Wait(_) => {
+                self.tools.ledger.next(facts.block).await?;
+            }
+            Step::Prepare => self.prepare(&facts).await?,
+            Step::Heartbeat => self.tell(Call::Heartbeat).await?,
+            Step::Stand => self.stand(&facts).await?,
+            Step::Train => self.train(&facts).await?,
+            Step::Commit => self.commit(&facts, &held).await?,
+            Step::Reveal => self.reveal(&facts, &held).await?,
+            Step::Attest => self.attest(&facts).await?,
+            Step::Outer => self.outer(&facts).await?,
+            Step::Agree => {
+                let (round, model) = (facts.run.round, held.outcome);
+                let model = model.context("no outcome to agree on")?;
+                self.tell(Call::Agree { round, model }).await?;
+            }
+            Step::Challenge => self.challenge(&facts, &held).await?,
+        }
+        Ok(None)
+    }
+
+    fn desk(&self) -> Option<MutexGuard<'_, Desk>> {
+        let desk = self.desk.as_ref()?;
+        Some(desk.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn held(&self, facts: &Facts) -> Held {
+        let round = facts.run.round;
+        let page = self.books.page(round);
+        let pending = facts.pending.as_ref().map(|pending| pending.number);
+        let earlier = pending.map(|number| self.books.page(number));
+        Held {
+            prepared: self.desk.is_some(),
+            stands: self.stands,
+            report: self.desk().and_then(|desk| desk.report(round)),
+            sealed: page.sealed,
+            outcome: page.outcome,
+            disputes: earlier.and_then(|page| page.outcome),
+            challenged: earlier.is_some_and(|page| page.challenged),
+        }
+    }
+
+    /// Tells the chain, and waits with the next look until its state shows that.
+    async fn tell(&mut self, call: Call) -> Result<()> {
+        let name = call.name();
+        self.shown_by = self
+            .tools
+            .ledger
+            .tell(self.run, call)
+            .await
+            .with_context(|| format!("telling the chain: {name}"))?;
+        let told = self.tools.metrics.calls.with_label_values(&[name]);
+        told.inc();
+        tracing::debug!(run = self.run, call = name, "told");
+        Ok(())
+    }
+
+    /// Does something with the desk on a thread that may block.
+    async fn at_desk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let desk = self.desk.clone().context("the run is not loaded")?;
+        blocking(move || work(&mut desk.lock().unwrap_or_else(PoisonError::into_inner))).await
+    }
+
+    async fn prepare(&mut self, facts: &Facts) -> Result<()> {
+        let holders = everybody(facts);
+        loop {
+            let missing = {
+                let (store, terms) = (self.tools.vault.store.clone(), facts.terms);
+                blocking(move || setup::missing(&store, &terms)).await?
+            };
+            if missing.is_empty() {
+                break;
+            }
+            let wanted = missing.into_iter().map(|root| (root, MAX_BLOB_BYTES));
+            self.fetch_all(wanted.collect(), &holders)
+                .await
+                .context("fetching what the run starts from, and its data")?;
+        }
+        let (place, vault) = (self.tools.place.clone(), self.tools.vault.clone());
+        let folder = run_folder(&self.tools, &facts.root);
+        let (terms, root) = (facts.terms, facts.root);
+        let desk = blocking(move || Desk::open(&place, vault, &terms, root, &folder)).await?;
+        self.shelves.share_base(&facts.terms)?;
+        self.desk = Some(Arc::new(Mutex::new(desk)));
+        tracing::info!(run = self.run, "training: base and data are here");
+        Ok(())
+    }
+
+    async fn stand(&mut self, facts: &Facts) -> Result<()> {
+        let round = facts.round.as_ref().context("no round runs")?;
+        let (number, base) = (round.number, round.record.base);
+        let carried = facts.member.and_then(|member| member.carried);
+        if let Some(model) = base {
+            self.fetch_model(facts, &model).await?;
+        }
+        self.at_desk(move |desk| desk.stand(number, base, carried))
+            .await?;
+        self.stands = Some(number);
+        Ok(())
+    }
+
+    async fn fetch_model(&self, facts: &Facts, model: &ModelState) -> Result<()> {
+        let bytes = self.at_desk(|desk| Ok(desk.vector_bytes())).await?;
+        let wanted = vec![(model.params, bytes), (model.momentum, bytes)];
+        self.fetch_all(wanted, &everybody(facts))
+            .await
+            .context("fetching the agreed model")?;
+        self.shelves.share_model(model)
+    }
+
+    async fn fetch_all(&self, wanted: Vec<(H256, u64)>, holders: &Holders) -> Result<()> {
+        let mut fetches = stream::iter(wanted)
+            .map(|(root, bytes)| self.tools.sources.fetch(root, bytes, holders))
+            .buffer_unordered(PARALLEL);
+        while let Some(fetched) = fetches.next().await {
+            fetched?;
+        }
+        Ok(())
+    }
+
+    /// Trains until the round is trained, or the chain goes on without it.
+    async fn train(&mut self, facts: &Facts) -> Result<()> {
+        let plan = facts.plan().context("no rank is drawn")?;
+        self.check_disk(plan.members).await?;
+        let stop = Arc::new(AtomicBool::new(false));
+        // Whoever gives up this seat stops the thread too.
+        let _guard = StopOnDrop(stop.clone());
+        let mut work = {
+            let desk = self.desk.clone().context("the run is not loaded")?;
+            let (turns, stop) = (self.tools.turns.clone(), stop.clone());
+            let done = progress(self.tools.metrics.clone(), self.run);
+            tokio::task::spawn_blocking(move || {
+                let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+                desk.train(plan, &*turns, &stop, done)
+            })
+        };
+        let mut last = facts.block;
+        loop {
+            tokio::select! {
+                done = &mut work => {
+                    let report = done.context("training broke off")?;
+                    return match report {
+                        Ok(report) => {
+                            tracing::info!(run = self.run, round = plan.round, rank = plan.rank,
+                                loss = report.loss_micro as f64 / 1e6, "training: round trained");
+                            Ok(())
+                        }
+                        Err(_) if stop.load(Ordering::Relaxed) => Ok(()),
+                        Err(error) => Err(error.context(format!("training round {}", plan.round))),
+                    };
+                }
+                block = self.tools.ledger.next(last) => match block {
+                    Ok(block) => {
+                        last = block;
+                        if self.goes_on_without(plan.round).await {
+                            tracing::warn!(run = self.run, round = plan.round,
+                                "training: the round's time is over before it was trained");
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                    }
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                },
+            }
+        }
+    }
+
+    /// Whether the chain no longer waits for this member to train that round.
+    async fn goes_on_without(&self, round: u32) -> bool {
+        let Ok(Some(facts)) = self.tools.ledger.facts(self.run).await else {
+            // A node that does not answer is no reason to stop.
+            return false;
+        };
+        self.show(&facts);
+        let waits = matches!(facts.run.phase, Phase::Train { until } if facts.block < until);
+        facts.run.round != round || !waits || !facts.is_active()
+    }
+
+    async fn check_disk(&self, members: u32) -> Result<()> {
+        let Some(limit) = self.tools.disk_bytes else {
+            return Ok(());
+        };
+        let more = self
+            .at_desk(move |desk| Ok(desk.round_bytes(members)))
+            .await?;
+        let shelves = self.shelves.clone();
+        let used = blocking(move || Ok(shelves.bytes())).await?;
+        if used.saturating_add(more) > limit {
+            bail!(
+                "the blobs of this run take {} MiB and a round takes {} MiB more, above `disk_gib` of [training]: raise \
+                 it, or leave the run",
+                used >> 20,
+                more >> 20
+            );
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, facts: &Facts, held: &Held) -> Result<()> {
+        let round = facts.run.round;
+        let sealed = match held.sealed {
+            Some(sealed) => sealed,
+            None => {
+                let report = held.report.context("nothing is trained")?;
+                // On disk before it is said: a restarted worker reveals the same.
+                self.books.seal(&facts.who, round, report)?
+            }
+        };
+        let commitment = sealed.commitment;
+        self.tell(Call::Commit { round, commitment }).await
+    }
+
+    async fn reveal(&mut self, facts: &Facts, held: &Held) -> Result<()> {
+        let round = facts.run.round;
+        let sealed = held.sealed.context("nothing is sealed")?;
+        let roots = self.at_desk(move |desk| Ok(desk.shared(round))).await?;
+        // Handed out before anybody can ask for it.
+        self.shelves.share_round(round, roots)?;
+        let (report, salt) = (sealed.report, sealed.salt);
+        self.tell(Call::Reveal {
+            round,
+            report,
+            salt,
+        })
+        .await
+    }
+
+    /// Gets what the others revealed, for as long as there is time, and attests what came.
+    async fn attest(&mut self, facts: &Facts) -> Result<()> {
+        let round = facts.round.as_ref().context("no round runs")?;
+        let until = deadline(&facts.run.phase).unwrap_or_default();
+        let bytes = self.at_desk(|desk| Ok(desk.gradient_bytes())).await?;
+        let revealed: Vec<(u32, AccountId32, H256)> = round.gradients().collect();
+        let (sources, run) = (&self.tools.sources, self.run);
+        {
+            let fetches = stream::iter(revealed.clone())
+                .map(|(rank, who, root)| {
+                    let holders = author_first(facts, who);
+                    async move {
+                        let fetched = sources.fetch(root, bytes, &holders).await;
+                        if let Err(error) = fetched {
+                            tracing::warn!(
+                                run,
+                                rank,
+                                error = format!("{error:#}"),
+                                "training: a pseudo-gradient did not come"
+                            );
+                        }
+                    }
+                })
+                .buffer_unordered(PARALLEL)
+                .for_each(|()| async {});
+            let late = async {
+                let mut last = facts.block;
+                // Two blocks are left for the attestation itself.
+                while last.saturating_add(2) < until {
+                    match self.tools.ledger.next(last).await {
+                        Ok(block) => last = block,
+                        Err(_) => tokio::time::sleep(PAUSE).await,
+                    }
+                }
+            };
+            tokio::select! {
+                () = fetches => {}
+                () = late => tracing::warn!(run = self.run, round = round.number,
+                    "training: no more time for pseudo-gradients that did not come"),
+            }
+        }
+        let (number, members) = (round.number, round.record.members);
+        let gradients: Vec<(u32, H256)> = revealed
+            .iter()
+            .map(|(rank, _, root)| (*rank, *root))
+            .collect();
+        let roots = gradients.iter().map(|(_, root)| *root);
+        self.shelves.add_to_round(number, roots)?;
+        let ranks = self
+            .at_desk(move |desk| desk.attest(members, &gradients))
+            .await?;
+        self.tell(Call::Attest {
+            round: number,
+            ranks,
+        })
+        .await
+    }
+
+    async fn outer(&mut self, facts: &Facts) -> Result<()> {
+        let round = facts.round.as_ref().context("no round runs")?;
+        let bytes = self.at_desk(|desk| Ok(desk.gradient_bytes())).await?;
+        let accepted = round.accepted();
+        let wanted = accepted.iter().map(|root| (*root, bytes)).collect();
+        self.fetch_all(wanted, &everybody(facts))
+            .await
+            .context("fetching the accepted pseudo-gradients")?;
+        let (number, base) = (round.number, round.record.base);
+        let model = self
+            .at_desk(move |desk| desk.outer(number, base, &accepted))
+            .await?;
+        self.shelves.share_model(&model)?;
+        self.shelves.share_made(number, &model)?;
+        self.books.note_outcome(number, model)?;
+        tracing::info!(run = self.run, round = number, model = ?model.hash, "training: outer step");
+        Ok(())
+    }
+
+    async fn challenge(&mut self, facts: &Facts, held: &Held) -> Result<()> {
+        let round = facts.pending.as_ref().context("nothing is agreed")?.number;
+        let model = held.disputes.context("nothing to dispute")?;
+        tracing::error!(run = self.run, round, own = ?model.hash,
+            "training: the agreed model is not what the accepted pseudo-gradients give; challenging it");
+        match self.tell(Call::Challenge { round, model }).await {
+            // Somebody was faster, or the bond does not suffice: nothing changes by saying it again.
+            Err(error) if error.downcast_ref::<ChainError>().is_some_and(is_refusal) => {
+                self.books.note_challenge(round)?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+            Ok(()) => self.books.note_challenge(round),
+        }
+    }
+
+    /// Whether rounds of this member are open that somebody may still ask about.
+    fn lingers(&self, facts: &Facts) -> bool {
+        self.books
+            .rounds()
+            .any(|round| facts.live.contains_key(&round))
+    }
+
+    /// Forgets what nobody can ask for any more.
+    async fn tidy(&mut self, facts: &Facts) -> Result<()> {
+        let shelves = self.shelves.clone();
+        let relied = self.desk().map(|desk| desk.relies_on()).unwrap_or_default();
+        let (kept, old): (Vec<u32>, Vec<u32>) = self
+            .books
+            .rounds()
+            .partition(|round| facts.needs_round(*round));
+        let outcomes: Vec<ModelState> = kept
+            .iter()
+            .filter_map(|round| self.books.page(*round).outcome)
+            .collect();
+        {
+            let facts = facts.clone();
+            blocking(move || shelves.tidy(&facts, &relied, &outcomes)).await?;
+        }
+        for round in old {
+            self.books.forget(round)?;
+        }
+        let member = facts.member;
+        let carried = [
+            member.and_then(|member| member.carried),
+            member.and_then(|member| member.before),
+        ];
+        let needed = facts
+            .live
+            .keys()
+            .copied()
+            .chain(carried.into_iter().flatten().map(|carried| carried.round))
+            .chain([facts.run.round])
+            .min();
+        if let (Some(needed), true) = (needed, self.desk.is_some()) {
+            self.at_desk(move |desk| desk.prune(needed)).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing of the run behind but the checkpoint that it made.
+    async fn end(&mut self, facts: &Facts) -> Result<()> {
+        self.desk = None;
+        let (shelves, terms) = (self.shelves.clone(), facts.terms);
+        let folder = run_folder(&self.tools, &facts.root);
+        blocking(move || {
+            shelves.end(&terms)?;
+            match std::fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(error).with_context(|| format!("removing {}", folder.display()))
+                }
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
+    fn show(&self, facts: &Facts) {
+        let metrics = &self.tools.metrics;
+        let run = self.run.to_string();
+        let label = [run.as_str()];
+        metrics
+            .round
+            .with_label_values(&label)
+            .set(i64::from(facts.run.round));
+        metrics
+            .members
+            .with_label_values(&label)
+            .set(i64::from(facts.run.active));
+        metrics.enters_phase(&run, phase_name(&facts.run.phase));
+    }
+
+    /// Says what it does, once.
+    fn say(&mut self, facts: &Facts, step: Step) {
+        let now = Some((facts.run.round, step));
+        if self.said == now {
+            return;
+        }
+        self.said = now;
+        let (run, round) = (self.run, facts.run.round);
+        let phase = phase_name(&facts.run.phase);
+        let until = deadline(&facts.run.phase);
+        match step {
+            Step::Wait(Waiting::TooLate(what)) => {
+                tracing::warn!(
+                    run,
+                    round,
+                    phase,
+                    "training: too late for {what}; going on with the next round"
+                );
+            }
+            Step::Wait(Waiting::Skips(why)) => {
+                tracing::warn!(run, round, phase, "training: no part in this: {why}");
+            }
+            Step::Linger(Gone::Banned) => {
+                tracing::error!(run, "training: proven false, and out of the run");
+            }
+            step => tracing::info!(run, round, phase, until, "training: {step:?}"),
+        }
+    }
+}
+
+/// Stops the thread that trains.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn progress(metrics: TrainingMetrics, run: RunId) -> impl FnMut(StepDone) + Send + 'static {
+    let run = run.to_string();
+    move |done| {
+        let label = [run.as_str()];
+        metrics.loss.with_label_values(&label).set(done.loss);
+        metrics
+            .speed
+            .with_label_values(&label)
+            .set(done.tokens_per_second);
+        metrics.steps.with_label_values(&["trained"]).inc();
+        tracing::debug!(
+            run,
+            step = done.step,
+            of = done.of,
+            loss = done.loss,
+            tokens_per_second = done.tokens_per_second,
+            "training: step"
+        );
+    }
+}
+
+fn is_refusal(error: &ChainError) -> bool {
+    matches!(error, ChainError::Dispatch { .. })
+}
+
+async fn facts(tools: &Tools, run: RunId) -> Result<Facts> {
+    let facts = tools.ledger.facts(run).await?;
+    facts.with_context(|| format!("there is no run {run}"))
+}
+
+/// The state folder of a run.
+fn run_folder(tools: &Tools, root: &H256) -> PathBuf {
+    tools.folder.join(hex::encode(root.as_bytes()))
+}
+
+/// Whoever may have what all of a run need.
+fn everybody(facts: &Facts) -> Holders {
+    Holders {
+        operators: others(facts, None).collect(),
+        serving: [Some(facts.root), facts.terms.start.parent()]
+            .into_iter()
+            .flatten()
+            .collect(),
+    }
+}
+
+/// The author of a pseudo-gradient, and then those who may have it from there.
+fn author_first(facts: &Facts, author: AccountId32) -> Holders {
+    Holders {
+        operators: [author]
+            .into_iter()
+            .chain(others(facts, Some(author)))
+            .collect(),
+        serving: Vec::new(),
+    }
+}
+
+fn others(facts: &Facts, except: Option<AccountId32>) -> impl Iterator<Item = AccountId32> + '_ {
+    facts
+        .members
+        .iter()
+        .copied()
+        .filter(move |member| *member != facts.who && Some(*member) != except)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("the computation broke off")?
+}
