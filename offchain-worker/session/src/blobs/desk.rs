@@ -1,4 +1,8 @@
 //! The holder's side: bounded in streams, bytes and time, whatever the peer does.
+//!
+//! Who must serve (a member whose round is audited) must not be kept from it by others who ask. So where all places are
+//! taken, an address with fewer answers than another takes the place of that one's oldest: slow readers on many addresses
+//! lose theirs to whoever comes and reads.
 
 use super::{
     BlobEvent, ChunksAsk, DescribeAsk, Library, OpenBlob, MAX_ASK_CHUNKS, MAX_FRAME_LEAVES,
@@ -11,12 +15,15 @@ use std::{
     net::IpAddr,
     ops::Range,
     sync::{
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         Arc, Mutex, MutexGuard, PoisonError,
     },
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 /// Bytes that are handed to the connection at a time.
 const PIECE_BYTES: usize = 64 * 1_024;
@@ -49,7 +56,8 @@ impl Default for BlobLimits {
 /// Who is given how much now.
 #[derive(Debug, Default)]
 struct Peer {
-    streams: usize,
+    /// Its answers, the oldest first, each with whether it lost its place.
+    streams: Vec<(u64, Arc<AtomicBool>)>,
     /// When its share of the next bytes is due.
     free_at: Option<Instant>,
 }
@@ -59,6 +67,9 @@ pub(crate) struct Desk {
     library: Arc<dyn Library>,
     pub(crate) limits: BlobLimits,
     peers: Mutex<HashMap<IpAddr, Peer>>,
+    next: AtomicU64,
+    /// Answers in memory, those included that lost their place and are not gone yet.
+    held: Arc<Semaphore>,
     /// Bytes of chunks that were handed out.
     pub(crate) sent: AtomicU64,
 }
@@ -69,10 +80,13 @@ fn refused(code: RefusalCode, field: &str, reason: impl ToString) -> Refusal {
 
 impl Desk {
     pub(crate) fn new(library: Arc<dyn Library>, limits: BlobLimits) -> Self {
+        let most = limits.streams.saturating_mul(2).min(Semaphore::MAX_PERMITS);
         Self {
             library,
             limits,
             peers: Mutex::default(),
+            next: AtomicU64::new(0),
+            held: Arc::new(Semaphore::new(most)),
             sent: AtomicU64::new(0),
         }
     }
@@ -83,19 +97,37 @@ impl Desk {
     }
 
     fn turn(self: &Arc<Self>, address: IpAddr) -> Result<Turn, Refusal> {
+        let busy = || {
+            let reason = "too many blobs are asked for at once; try again in a second";
+            refused(RefusalCode::Overloaded, "path", reason)
+        };
+        let held = self.held.clone().try_acquire_owned();
+        let held = held.map_err(|_| busy())?;
         let mut peers = self.peers();
         let now = Instant::now();
-        peers.retain(|_, peer| peer.streams > 0 || peer.free_at.is_some_and(|at| at > now));
-        let all: usize = peers.values().map(|peer| peer.streams).sum();
-        let peer = peers.entry(address).or_default();
-        if all >= self.limits.streams || peer.streams >= self.limits.streams_per_peer {
-            let reason = "too many blobs are asked for at once; try again in a second";
-            return Err(refused(RefusalCode::Overloaded, "path", reason));
+        peers.retain(|_, peer| !peer.streams.is_empty() || peer.free_at.is_some_and(|at| at > now));
+        let all: usize = peers.values().map(|peer| peer.streams.len()).sum();
+        let own = peers.get(&address).map_or(0, |peer| peer.streams.len());
+        if own >= self.limits.streams_per_peer {
+            return Err(busy());
         }
-        peer.streams += 1;
+        if all >= self.limits.streams {
+            let most = peers.values_mut().max_by_key(|peer| peer.streams.len());
+            let most = most.filter(|peer| peer.streams.len() > own);
+            let (_, lost) = most.ok_or_else(busy)?.streams.remove(0);
+            lost.store(true, Ordering::Relaxed);
+        }
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let lost = Arc::new(AtomicBool::new(false));
+        let peer = peers.entry(address).or_default();
+        peer.streams.push((id, lost.clone()));
+        drop(peers);
         Ok(Turn {
             desk: self.clone(),
             address,
+            id,
+            lost,
+            _held: held,
         })
     }
 
@@ -162,6 +194,9 @@ impl Desk {
 struct Turn {
     desk: Arc<Desk>,
     address: IpAddr,
+    id: u64,
+    lost: Arc<AtomicBool>,
+    _held: OwnedSemaphorePermit,
 }
 
 impl Turn {
@@ -186,7 +221,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if let Some(peer) = self.desk.peers().get_mut(&self.address) {
-            peer.streams = peer.streams.saturating_sub(1);
+            peer.streams.retain(|(id, _)| *id != self.id);
         }
     }
 }
@@ -212,8 +247,16 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
+    /// Whether it has lost its place.
+    pub(crate) fn lost(&self) -> Arc<AtomicBool> {
+        self.turn.lost.clone()
+    }
+
     /// The next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
+        if self.turn.lost.load(Ordering::Relaxed) {
+            return None;
+        }
         if self.current.is_empty() {
             self.current = self.frame().await?;
         }

@@ -27,7 +27,10 @@ use std::{
     convert::Infallible,
     future::Future,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, PoisonError,
+    },
     time::Duration,
 };
 use tokio::{
@@ -58,8 +61,8 @@ struct Going {
     active: usize,
     /// When the last of them ended.
     since: Instant,
-    /// Since when the readers of blobs have not taken what is ready for them.
-    waiting: HashMap<u64, Instant>,
+    /// Since when the readers of blobs have not taken what is ready for them, and whether they have lost their place.
+    waiting: HashMap<u64, (Instant, Arc<AtomicBool>)>,
     next: u64,
 }
 
@@ -93,10 +96,17 @@ impl Activity {
         }
     }
 
-    /// For how long the slowest reader of a blob has taken nothing.
+    /// For how long the slowest reader of a blob has taken nothing; for ever where its place is needed.
     fn stalled(&self) -> Duration {
         let going = self.going();
-        let waits = going.waiting.values().map(Instant::elapsed);
+        let waits =
+            going
+                .waiting
+                .values()
+                .map(|(since, lost)| match lost.load(Ordering::Relaxed) {
+                    true => Duration::MAX,
+                    false => since.elapsed(),
+                });
         waits.max().unwrap_or_default()
     }
 }
@@ -105,13 +115,15 @@ impl Activity {
 struct Busy(Arc<Activity>, u64);
 
 impl Busy {
-    /// Whether a piece is ready that the reader has not taken yet.
-    fn waits(&self, waits: bool) {
-        let mut going = self.0.going();
-        match waits {
-            true => going.waiting.insert(self.1, Instant::now()),
-            false => going.waiting.remove(&self.1),
-        };
+    /// The reader has taken all that was ready.
+    fn works(&self) {
+        self.0.going().waiting.remove(&self.1);
+    }
+
+    /// A piece is ready for the reader, which may have `lost` its place.
+    fn waits(&self, lost: Arc<AtomicBool>) {
+        let waits = (Instant::now(), lost);
+        self.0.going().waiting.insert(self.1, waits);
     }
 }
 
@@ -255,9 +267,9 @@ impl Inner {
             }
             Ok(Served::Blob(pieces)) => {
                 let frames = stream::unfold((pieces, busy), |(mut pieces, busy)| async move {
-                    busy.waits(false);
+                    busy.works();
                     let piece = pieces.next().await?;
-                    busy.waits(true);
+                    busy.waits(pieces.lost());
                     Some((Ok(Frame::data(piece)), (pieces, busy)))
                 });
                 response(StatusCode::OK, StreamBody::new(frames).boxed_unsync())
