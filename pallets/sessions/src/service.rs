@@ -395,10 +395,9 @@ impl<T: Config> Pallet<T> {
             let genesis = Self::genesis_hash();
             draw_subseed(tag::DRAW_PLANCKS, &genesis, &seed, subject, failed_openings)
         });
+        let params = Parameters::<T>::get();
         // Once: another chance for every case that cannot be opened would be more than one.
-        if failed_openings == 0
-            && !is_audited(&subseed, takings.total, Parameters::<T>::get().audit_from)
-        {
+        if failed_openings == 0 && !is_audited(&subseed, takings.total, params.audit_from) {
             Self::accept_takings(id, takings);
             return T::WeightInfo::open_no_case();
         }
@@ -410,7 +409,11 @@ impl<T: Config> Pallet<T> {
             checkpoint: takings.checkpoint,
             seed,
             evidence_tau: takings.evidence_tau,
-            price: takings.pending(),
+            // The lien of a flag goes by it: what a case costs, not what an operator settled. Else one that withholds from a
+            // single auditor, and then shows on chain, would take that one's whole bond.
+            price: takings
+                .pending()
+                .min(params.audit_from.max(params.report_deposit)),
         };
         match Self::open_case(request, takings.epoch) {
             Ok(Opened { case, passed_over }) => {
@@ -456,7 +459,8 @@ impl<T: Config> Pallet<T> {
             checkpoint: report.request.request.checkpoint,
             seed,
             evidence_tau: report.evidence_tau,
-            price: answer.price,
+            // What it pays those who look. For the price of the answer both can sign whatever they like.
+            price: report.deposit,
         };
         match Self::open_case(request, report.epoch) {
             Ok(Opened { case, passed_over }) => {

@@ -61,6 +61,9 @@ pub type OpenCases = StorageMap<Fakes, Twox64Concat, CaseId, (Subject, AccountId
 /// For whom the work of a case was done.
 #[storage_alias]
 pub type Clients = StorageMap<Fakes, Twox64Concat, CaseId, Option<AccountId>>;
+/// The price that a case names.
+#[storage_alias]
+pub type Prices = StorageMap<Fakes, Twox64Concat, CaseId, Balance>;
 #[storage_alias]
 pub type NextCase = StorageValue<Fakes, CaseId, ValueQuery>;
 /// Cases that lock the revenue of an operator's epoch.
@@ -268,9 +271,11 @@ impl Cases<AccountId> for FakeCases {
             client,
             seed,
             evidence_tau,
+            price,
             ..
         } = request;
         Clients::insert(case, client);
+        Prices::insert(case, price);
         OpenCases::insert(case, (subject, operator, seed, evidence_tau));
         // After the write, so that a failure shows whether it is rolled back.
         frame_support::ensure!(!NoElectorate::get(), DispatchError::Other("no electorate"));

@@ -6,6 +6,7 @@ mod ending;
 mod fraud;
 mod invariants;
 mod judges;
+mod league;
 mod lists;
 mod opening;
 mod openings;
