@@ -498,6 +498,14 @@ mod benchmarks {
         let (id, case) = by.takings_in_audit();
         let subject = Subject::SessionTakings(id);
         Pallet::<T>::on_closed(&subject, case, Decision::Undecided, &[]);
+        // One of its answers was reported.
+        let record = Settlements::<T>::get(id, 0).expect("settled");
+        let operator = AllTakings::<T>::get(id).expect("decided").operator;
+        Channels::<T>::mutate(record.session, operator, |channel| {
+            if let Some(channel) = channel {
+                channel.reported = BoundedVec::truncate_from(vec![record.claim.first]);
+            }
+        });
         // The client may have been an operator of some owner's.
         for n in 0..2 {
             let who: T::AccountId = account("relative", n, 0);

@@ -14,6 +14,7 @@ use chasqui_primitives::{
         receipts_conflict, requests_conflict, rules::Stop, SessionId, SignedReceipt, SignedRequest,
     },
     traits::{Epochs, Ledger, Operators},
+    Balance,
 };
 use frame_support::{pallet_prelude::*, traits::fungible::MutateHold};
 
@@ -226,14 +227,8 @@ impl<T: Config> Pallet<T> {
                 returned = Self::return_price(&report);
             }
             let hard = matches!(decision, Decision::Hard(_));
-            // What was paid already comes out of the bond, what was not settled is never paid.
-            let paid = hard
-                && Channels::<T>::get(answer.session, operator)
-                    .map_or(report.settlement.is_some(), |channel| {
-                        channel.rules.last_seq >= answer.seq
-                    });
-            let lost = match paid {
-                true => answer.price.saturating_sub(returned),
+            let lost = match hard {
+                true => Self::paid_out(&report).saturating_sub(returned),
                 false => 0,
             };
             let victim = (lost > 0).then_some((&report.client, lost));
@@ -251,6 +246,46 @@ impl<T: Config> Pallet<T> {
             decision,
             returned,
         });
+    }
+
+    /// What the operator was paid for a reported answer, as far as it is certain: that comes out of its bond.
+    ///
+    /// A receipt may say anything for its price: what an operator signs to a client in league with it must not save its
+    /// bond from a slash. So it is nothing unless the settlement that the report names was paid out, it is at most what ever
+    /// went into the channel, and it is once a channel.
+    fn paid_out(report: &ReportOf<T>) -> Balance {
+        let answer = &report.receipt.receipt;
+        let (Some((takings, _)), Some(channel)) = (
+            report.settlement,
+            Channels::<T>::get(answer.session, &answer.operator),
+        ) else {
+            return 0;
+        };
+        let paid = AllTakings::<T>::get(takings).is_none_or(|takings| {
+            matches!(takings.stage, TakingsStage::Closed { refund: false, .. })
+        });
+        // What came back with its takings is struck off, see `strike_off`.
+        let counts = paid
+            && channel.rules.stopped != Some(Stop::Convicted)
+            && channel.reported.contains(&answer.seq);
+        match counts {
+            true => answer.price.min(channel.rules.settled),
+            false => 0,
+        }
+    }
+
+    /// The client has the money of a settlement back: no report of an answer in it is about money any more. Nor can one be
+    /// made again, because the takings are decided.
+    pub(crate) fn strike_off(operator: &T::AccountId, record: &SettlementOf<T>) {
+        let Some(mut channel) = Channels::<T>::get(record.session, operator) else {
+            return;
+        };
+        let before = channel.reported.len();
+        let claimed = record.claim.first..=record.claim.last;
+        channel.reported.retain(|seq| !claimed.contains(seq));
+        if channel.reported.len() < before {
+            Channels::<T>::insert(record.session, operator, channel);
+        }
     }
 
     /// The deposit of a report that was wrong pays those who had to look, like a fee.

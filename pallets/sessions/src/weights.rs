@@ -153,9 +153,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
             .saturating_add(T::DbWeight::get().writes(18))
     }
     fn clear_settlement() -> Weight {
-        Weight::from_parts(170_000_000, 6500)
-            .saturating_add(T::DbWeight::get().reads(12))
-            .saturating_add(T::DbWeight::get().writes(10))
+        Weight::from_parts(190_000_000, 10400)
+            .saturating_add(T::DbWeight::get().reads(13))
+            .saturating_add(T::DbWeight::get().writes(11))
     }
     fn check_opening() -> Weight {
         Weight::from_parts(270_000_000, 12400).saturating_add(T::DbWeight::get().reads(3))
@@ -302,9 +302,9 @@ impl WeightInfo for () {
             .saturating_add(ParityDbWeight::get().writes(18))
     }
     fn clear_settlement() -> Weight {
-        Weight::from_parts(170_000_000, 6500)
-            .saturating_add(ParityDbWeight::get().reads(12))
-            .saturating_add(ParityDbWeight::get().writes(10))
+        Weight::from_parts(190_000_000, 10400)
+            .saturating_add(ParityDbWeight::get().reads(13))
+            .saturating_add(ParityDbWeight::get().writes(11))
     }
     fn check_opening() -> Weight {
         Weight::from_parts(270_000_000, 12400).saturating_add(ParityDbWeight::get().reads(3))
