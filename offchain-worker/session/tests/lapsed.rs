@@ -99,6 +99,29 @@ async fn a_claim_may_end_with_a_void() {
     world.chain.settle(&last, &claim).unwrap();
 }
 
+// GIVEN an answer that waits to be settled, and behind it a lapsed request that names another checkpoint
+// WHEN its client has it voided
+// THEN it is refused: as the last request of a claim it would make worthless what was served before
+#[tokio::test(flavor = "multi_thread")]
+async fn a_void_spoils_no_claim_by_its_checkpoint() {
+    let world = World::new();
+    let session = world.chain.open(1, &["Bob"], SLICE);
+    let bob = account("Bob");
+    let running = world.start("Bob");
+    let client = world.connect();
+    let first = client.ask(&session, &bob, question(&PROMPT, 1, 4)).await;
+    let price = first.unwrap().finish().await.unwrap().receipt.receipt.price;
+    let late = raw::request(session, 2, MOST, &PROMPT, |request| {
+        request.checkpoint = sp_core::H256::repeat_byte(0xee);
+    });
+    world.chain.with(|state| state.now = LATER);
+    let events = void(&running, &late.signed).await;
+    let (last, claim) = running.executor.journal().claim(&session).unwrap().unwrap();
+    assert_eq!(claim.sum, price);
+    world.chain.settle(&last, &claim).unwrap();
+    assert_eq!(raw::refusal(&events).0, RefusalCode::NotServed);
+}
+
 // GIVEN a request that was accepted by an executor that was then killed, and lapsed
 // WHEN the client asks on
 // THEN it is answered, not voided: the executor still can

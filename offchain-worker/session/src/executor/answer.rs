@@ -147,6 +147,7 @@ impl Inner {
         let standing = self.standing(&request.session).await?;
         check::signed(self, &signed, &standing)?;
         check::own_key(self, &request, &standing)?;
+        check::own_checkpoint(&request, &standing)?;
         let (session, seq) = (request.session, request.seq);
         // A computation that begins behind this look finds the void in the journal, or the void its answer.
         if self.live().contains_key(&(session, seq)) {

@@ -48,6 +48,15 @@ pub(super) fn signed(
     }
 }
 
+/// Whether a request is for the session's checkpoint. The chain settles nothing behind one that is not.
+pub(super) fn own_checkpoint(request: &Request, standing: &Standing) -> Result<(), Refusal> {
+    if request.checkpoint == standing.checkpoint {
+        return Ok(());
+    }
+    let reason = format!("is not the session's, {:?}", standing.checkpoint);
+    refuse(RefusalCode::NotServed, "checkpoint", reason)
+}
+
 /// Whether the chain would take receipts of this executor's key on the channel.
 pub(super) fn own_key(
     inner: &Inner,
@@ -129,10 +138,7 @@ pub(super) async fn fresh(
     standing: &Standing,
 ) -> Result<Arc<Batcher>, Refusal> {
     let not_served = RefusalCode::NotServed;
-    if request.checkpoint != standing.checkpoint {
-        let reason = format!("is not the session's, {:?}", standing.checkpoint);
-        return refuse(not_served, "checkpoint", reason);
-    }
+    own_checkpoint(request, standing)?;
     if !standing.open {
         return refuse(not_served, "session", "is closing; open another");
     }

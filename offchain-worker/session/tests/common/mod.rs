@@ -150,6 +150,9 @@ impl MemoryChain {
         if !signed.verify(&GENESIS, &account("Client")) {
             return Err("signature".into());
         }
+        if request.checkpoint != CHECKPOINT {
+            return Err("another checkpoint than the session's".into());
+        }
         self.with(|state| {
             let now = state.now;
             let session = state.sessions.get_mut(&request.session).unwrap();
