@@ -281,3 +281,21 @@ async fn a_clients_journal_is_bounded() {
     journal.forget(&session).unwrap();
     assert!(!journal.knows(&session, &bob).unwrap());
 }
+
+// GIVEN an executor whose journal has seen the finalised chain at some block
+// WHEN both it and its node begin again, and the node, which lost its database, shows older blocks
+// THEN the journal tells, so that nothing is forgotten of sessions that such a node does not know
+#[test]
+fn a_node_that_begins_anew_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let journal = open(&path).unwrap();
+    assert_eq!(journal.reached().unwrap(), 0);
+    assert_eq!(journal.reach(900).unwrap(), 900);
+    assert_eq!(journal.reach(900).unwrap(), 900);
+    drop(journal);
+    let journal = open(&path).unwrap();
+    assert_eq!(journal.reach(3).unwrap(), 900);
+    assert_eq!(journal.reached().unwrap(), 900);
+    assert_eq!(journal.reach(901).unwrap(), 901);
+}

@@ -1,6 +1,6 @@
 //! The executor's journal: what it accepted, what it answered, what the chain has settled of it.
 
-use super::{Definition, JournalError, Result, Store, Transaction};
+use super::{Definition, JournalError, Result, Store, Transaction, META};
 use crate::{chain::Standing, AccountId, SignedReceipt, SignedRequest};
 use chasqui_primitives::{
     session::{
@@ -23,6 +23,8 @@ const CHANNELS: Definition = TableDefinition::new("channels");
 const LEAVES: Definition = TableDefinition::new("leaves");
 const ANSWERS: Definition = TableDefinition::new("answers");
 const EVIDENCE: Definition = TableDefinition::new("evidence");
+/// Where the newest finalised block is noted.
+const REACHED: &[u8] = b"reached";
 
 /// How much an executor keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +159,32 @@ impl ExecutorJournal {
     /// The chain that it is for.
     pub fn genesis(&self) -> H256 {
         self.genesis
+    }
+
+    /// Notes that the finalised chain shows `block`, and returns the newest one that it has ever shown. Where that is another
+    /// one the node has fallen behind since: nothing may be forgotten by what it shows.
+    ///
+    /// # Errors
+    /// The disk fails, or the file is damaged.
+    pub fn reach(&self, block: u32) -> Result<u32> {
+        let note = |transaction: &Transaction<'_>| {
+            let before: u32 = transaction.get(META, REACHED)?.unwrap_or_default();
+            if block > before {
+                transaction.put(META, REACHED, &block)?;
+            }
+            Ok((before.max(block), block > before))
+        };
+        let (newest, _) = self.store.write_if(note, |(_, newer)| *newer)?;
+        Ok(newest)
+    }
+
+    /// The newest finalised block that was ever noted; 0 for none.
+    ///
+    /// # Errors
+    /// The disk fails, or the file is damaged.
+    pub fn reached(&self) -> Result<u32> {
+        let read = |transaction: &Transaction<'_>| transaction.get(META, REACHED);
+        Ok(self.store.look(read)?.unwrap_or_default())
     }
 
     /// What the file knows of a channel, brought up to what the finalised chain shows: an executor that lost its
