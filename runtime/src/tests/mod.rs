@@ -17,6 +17,7 @@ mod seeds;
 mod session_traffic;
 mod sessions;
 mod traffic;
+mod training;
 mod view_functions;
 mod world;
 

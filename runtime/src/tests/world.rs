@@ -7,7 +7,7 @@ use super::genesis_of;
 use crate::{
     genesis, randomness, AccountId, Audits, Balance, Balances, Checkpoints, Datasets, Economy,
     Jobs, Operators, Randomness, Rewards, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason,
-    RuntimeOrigin, Scheduler, Sessions, System, TrainingFund, Voting,
+    RuntimeOrigin, Scheduler, Sessions, System, Training, TrainingFund, Voting,
 };
 use chasqui_primitives::{
     audit::{
@@ -115,6 +115,7 @@ pub fn next_block() {
     Audits::on_initialize(now);
     Rewards::on_initialize(now);
     Sessions::on_initialize(now);
+    Training::on_initialize(now);
     TrainingFund::on_initialize(now);
     Datasets::on_initialize(now);
     Economy::on_initialize(now);
@@ -468,6 +469,7 @@ pub fn check_state() {
         Audits::do_try_state().unwrap();
         Rewards::do_try_state().unwrap();
         Sessions::do_try_state().unwrap();
+        Training::do_try_state().unwrap();
         TrainingFund::do_try_state().unwrap();
         Datasets::do_try_state().unwrap();
         Economy::do_try_state().unwrap();
