@@ -19,6 +19,7 @@ pub mod client;
 pub mod config;
 pub mod duties;
 pub mod fault;
+pub mod governance;
 pub mod metrics;
 pub mod models;
 pub mod prompt;

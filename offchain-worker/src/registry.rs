@@ -5,8 +5,10 @@ use crate::{
     view::{bounded, fetch},
 };
 use anyhow::{bail, Context, Result};
-use chasqui_chain::{api, AccountId32, Chain, Head, Signer, Static, H256};
-use chasqui_primitives::{Balance, CheckpointRoot, EpochIndex, NumericProfile, Roles};
+use chasqui_chain::{api, AccountId32, Chain, Head, Included, Signer, Static, H256};
+use chasqui_primitives::{
+    training::RunTerms, Balance, CheckpointRoot, EpochIndex, NumericProfile, Roles, RunId,
+};
 use serde_json::{json, Value};
 use std::path::Path;
 
@@ -320,19 +322,26 @@ pub async fn propose(chain: &Chain, signer: &Signer, proposal: &Proposal) -> Res
 }
 
 /// Accepts a checkpoint with the root key.
-pub async fn accept_as_root(
-    chain: &Chain,
-    signer: &Signer,
-    root: H256,
-    unit_price: Balance,
-) -> Result<()> {
-    let call = Call::Checkpoints(
-        api::runtime_types::pallet_checkpoints::pallet::Call::accept { root, unit_price },
-    );
-    as_root(chain, signer, call).await
+pub async fn accept_as_root(chain: &Chain, signer: &Signer, root: H256) -> Result<()> {
+    let call =
+        Call::Checkpoints(api::runtime_types::pallet_checkpoints::pallet::Call::accept { root });
+    as_root(chain, signer, call).await.map(drop)
 }
 
-async fn as_root(chain: &Chain, signer: &Signer, call: Call) -> Result<()> {
+/// Creates a training run with the root key, and returns its number.
+pub async fn create_run_as_root(chain: &Chain, signer: &Signer, terms: &RunTerms) -> Result<RunId> {
+    let terms = Static(*terms);
+    let call =
+        Call::Training(api::runtime_types::pallet_training::pallet::Call::create_run { terms });
+    let included = as_root(chain, signer, call).await?;
+    let event = included
+        .events
+        .find_first::<api::training::events::Created>()
+        .context("the run was created, but no event names it")??;
+    Ok(event.run)
+}
+
+async fn as_root(chain: &Chain, signer: &Signer, call: Call) -> Result<Included> {
     let sudo = api::tx().sudo().sudo(call);
     let included = chain.submit(signer, &sudo).await?;
     let event = included
@@ -340,13 +349,14 @@ async fn as_root(chain: &Chain, signer: &Signer, call: Call) -> Result<()> {
         .find_first::<api::sudo::events::Sudid>()
         .context("the root call was included, but tells no result")??;
     match event.sudo_result {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(included),
         Err(error) => bail!("root's call failed: {error:?}"),
     }
 }
 
 /// All checkpoints.
 pub async fn checkpoints_json(head: &Head) -> Result<Vec<Value>> {
+    let price: Balance = fetch!(head, api::storage().economy().price(), ()).unwrap_or_default();
     let entry = head
         .at
         .storage()
@@ -361,7 +371,7 @@ pub async fn checkpoints_json(head: &Head) -> Result<Vec<Value>> {
             CheckpointStatus::Calibrating => ("calibrating", None),
             CheckpointStatus::Stalled => ("stalled", None),
             CheckpointStatus::Calibrated => ("calibrated", None),
-            CheckpointStatus::Accepted { unit_price } => ("accepted", Some(unit_price)),
+            CheckpointStatus::Accepted => ("accepted", Some(price)),
             CheckpointStatus::Retired => ("retired", None),
         };
         all.push(json!({

@@ -125,7 +125,7 @@ impl Helper {
             info,
             proposer: None,
             deposit: 0,
-            status: pallet_checkpoints::Status::Accepted { unit_price: 1 },
+            status: pallet_checkpoints::Status::Accepted,
             thresholds: Some(thresholds),
             proposed_at: 0,
         };

@@ -106,10 +106,7 @@ pub fn network(chain: &mut Chain) {
                 .is_some_and(|c| c.status == pallet_checkpoints::Status::Calibrated)
         });
     }
-    let accept = pallet_checkpoints::Call::<Runtime>::accept {
-        root: ROOT,
-        unit_price: 1_000,
-    };
+    let accept = pallet_checkpoints::Call::<Runtime>::accept { root: ROOT };
     let sudo = pallet_sudo::Call::<Runtime>::sudo {
         call: Box::new(accept.into()),
     };

@@ -15,7 +15,7 @@ use std::{
 pub const ROOT_KEY: &str = "//Alice";
 /// The paying client.
 pub const CLIENT_KEY: &str = "//Alice//client";
-/// Price of a unit of compute, in DOT.
+/// Price of a unit of compute on a development chain, in DOT, until operators vote for another.
 pub const UNIT_PRICE: &str = "0.0001";
 /// Planck of a DOT.
 pub const DOT: u128 = 10_000_000_000;
@@ -104,10 +104,10 @@ impl Network {
             ROOT_KEY,
             "--checkpoint",
             &root,
-            "--unit-price",
-            UNIT_PRICE,
         ])?;
-        tell(&format!("accepted at {UNIT_PRICE} DOT a unit of compute"));
+        tell(&format!(
+            "accepted; a unit of compute costs {UNIT_PRICE} DOT"
+        ));
         Ok(root)
     }
 

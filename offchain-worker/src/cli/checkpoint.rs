@@ -1,6 +1,6 @@
 //! `checkpoint`: the registry of models.
 
-use super::options::{format_dot, parse_dot, parse_hash, JsonOption, KeyOptions, NodeOptions};
+use super::options::{format_dot, parse_hash, JsonOption, KeyOptions, NodeOptions};
 use crate::{
     blobs::{BlobStore, Manifest},
     config::default_blob_dir,
@@ -10,7 +10,7 @@ use crate::{
 use anyhow::{bail, Context, Result};
 use chasqui_chain::{Chain, H256};
 use chasqui_engine::{Engine, LoadOptions};
-use chasqui_primitives::{Balance, NumericProfile};
+use chasqui_primitives::NumericProfile;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -26,16 +26,14 @@ pub enum CheckpointCommand {
         #[command(flatten)]
         json: JsonOption,
     },
-    /// Accept a calibrated checkpoint at a price (root only, until governance decides).
+    /// Accept a calibrated checkpoint with the root key of a development chain. Elsewhere a referendum does:
+    /// `gov propose accept-checkpoint`.
     Accept {
         #[command(flatten)]
         key: KeyOptions,
         /// The checkpoint, by root.
         #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
         checkpoint: H256,
-        /// Price of a unit of compute.
-        #[arg(long, value_name = "DOT", value_parser = parse_dot)]
-        unit_price: Balance,
         #[command(flatten)]
         node: NodeOptions,
         #[command(flatten)]
@@ -121,7 +119,6 @@ impl CheckpointCommand {
             Self::Accept {
                 key,
                 checkpoint,
-                unit_price,
                 node,
                 json,
             } => {
@@ -129,19 +126,11 @@ impl CheckpointCommand {
                 let chain = &node.connect().await?;
                 check_acceptable(chain, checkpoint).await?;
                 key.sign(chain, |signer| async move {
-                    registry::accept_as_root(chain, &signer, checkpoint, unit_price).await
+                    registry::accept_as_root(chain, &signer, checkpoint).await
                 })
                 .await?;
-                let value = json!({
-                    "checkpoint": format!("{checkpoint:?}"),
-                    "unitPrice": unit_price.to_string(),
-                });
-                json.print(&value, || {
-                    println!(
-                        "{checkpoint:?} accepted at {} a unit",
-                        format_dot(unit_price)
-                    );
-                });
+                let value = json!({ "checkpoint": format!("{checkpoint:?}") });
+                json.print(&value, || println!("{checkpoint:?} accepted"));
                 Ok(())
             }
         }
@@ -149,7 +138,7 @@ impl CheckpointCommand {
 }
 
 /// Root's call would fail without a reason that people can read: these are the reasons.
-async fn check_acceptable(chain: &Chain, checkpoint: H256) -> Result<()> {
+pub(super) async fn check_acceptable(chain: &Chain, checkpoint: H256) -> Result<()> {
     let root = format!("{checkpoint:?}");
     let all = registry::checkpoints_json(&chain.head().await?).await?;
     let found = all.iter().find(|known| known["root"] == root.as_str());

@@ -249,6 +249,7 @@ impl SessionsOptions {
             described,
             operators: self.operators(chain, &signer)?,
             auditor,
+            court: treasury.clone(),
             live: Some(live),
         })
         .await?;

@@ -8,6 +8,7 @@ pub mod funds;
 pub mod gateway;
 pub mod gateway_sessions;
 pub mod generate;
+pub mod gov;
 pub mod job;
 pub mod model;
 pub mod operator;
@@ -18,6 +19,7 @@ pub mod run;
 pub mod score;
 pub mod session;
 pub mod status;
+pub mod train;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
 
@@ -68,6 +70,12 @@ enum Command {
     #[command(subcommand)]
     Session(session::SessionCommand),
     #[command(subcommand)]
+    Train(train::TrainCommand),
+    #[command(subcommand)]
+    Gov(gov::GovCommand),
+    #[command(subcommand)]
+    Price(gov::PriceCommand),
+    #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
     #[command(subcommand)]
     Account(account::AccountCommand),
@@ -87,6 +95,9 @@ impl Command {
             Self::Checkpoint(command) => done(quiet(|| block_on(command.run()))),
             Self::Job(command) => done(quiet(|| block_on(command.run()))),
             Self::Session(command) => done(quiet(|| block_on(command.run()))),
+            Self::Train(command) => done(quiet(|| block_on(command.run()))),
+            Self::Gov(command) => done(quiet(|| block_on(command.run()))),
+            Self::Price(command) => done(quiet(|| block_on(command.run()))),
             Self::Receipt(command) => done(quiet(|| command.run())),
             Self::Account(command) => done(quiet(|| block_on(command.run()))),
         }

@@ -119,10 +119,6 @@ const REFUSALS: &[(&str, &str)] = &[
         "propose it first: `chasqui-worker checkpoint register`",
     ),
     (
-        "Checkpoints::ZeroPrice",
-        "give a --unit-price above zero",
-    ),
-    (
         "Sessions::UnknownCheckpoint",
         "give the root of an accepted checkpoint: see `chasqui-worker checkpoint list`",
     ),
@@ -159,6 +155,37 @@ const REFUSALS: &[(&str, &str)] = &[
     (
         "Sessions::TooManyReports",
         "as many answers of this channel were reported as may be: close the session, and use another operator",
+    ),
+    (
+        "Voting::NotOperator",
+        "sign with the operator's bonded account's key or its owner's, never its hot key; another operator is named by \
+         --operator",
+    ),
+    (
+        "Voting::NotOngoing",
+        "the referendum is over, or there is none of this number: see `chasqui-worker gov list`",
+    ),
+    (
+        "Voting::NoWeight",
+        "a vote weighs what its operator did in the 28 epochs before the referendum: see `chasqui-worker gov show NUMBER \
+         --operator ADDRESS`",
+    ),
+    (
+        "Voting::TooManyDelegators",
+        "delegate to somebody else: this operator has as many as one may",
+    ),
+    (
+        "Economy::NotOperator",
+        "sign with the operator's bonded account's key or its owner's, never its hot key; another operator is named by \
+         --operator",
+    ),
+    (
+        "Economy::PriceOutOfRange",
+        "give a --price above zero",
+    ),
+    (
+        "Economy::NotVoted",
+        "nothing needs to be done: the operator has no vote on the price",
     ),
     (
         "Sudo::RequireSudo",

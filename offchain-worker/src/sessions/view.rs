@@ -37,6 +37,13 @@ impl Finalised {
         }
     }
 
+    /// The same, from `block` on: a node that shows an older one is behind, and what it shows is not believed.
+    #[must_use]
+    pub fn not_before(self, block: u32) -> Self {
+        self.seen.fetch_max(block, Ordering::AcqRel);
+        self
+    }
+
     /// The newest finalised block; never an older one than was read before, even from a node that has just restarted.
     async fn head(&self) -> anyhow::Result<Head> {
         let head = self.chain.head().await?;
@@ -70,11 +77,11 @@ pub async fn terms(head: &Head, root: &CheckpointRoot) -> anyhow::Result<Option<
     let Some(record) = record.filter(|record| record.thresholds.is_some()) else {
         return Ok(None);
     };
-    let Status::Accepted { unit_price } = record.status else {
+    if record.status != Status::Accepted {
         return Ok(None);
-    };
+    }
     Ok(Some(Terms {
-        unit_price,
+        unit_price: fetch!(head, api::storage().economy().price(), ()).unwrap_or_default(),
         units_per_prompt_token: record.info.units_per_prompt_token,
         units_per_output_token: record.info.units_per_output_token,
         context_tokens: record.info.context_tokens,

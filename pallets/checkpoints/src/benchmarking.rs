@@ -54,7 +54,7 @@ fn adapter<T: Config>() -> CheckpointInfo {
             info,
             proposer: None,
             deposit: 0,
-            status: Status::Accepted { unit_price: 1 },
+            status: Status::Accepted,
             thresholds: Some(thresholds()),
             proposed_at: Pallet::<T>::now(),
         };
@@ -240,29 +240,16 @@ mod benchmarks {
         let origin = admin::<T>()?;
 
         #[extrinsic_call]
-        _(origin as T::RuntimeOrigin, ROOT, 7);
+        _(origin as T::RuntimeOrigin, ROOT);
 
-        assert_eq!(Pallet::<T>::price(ROOT), Some(7));
-        Ok(())
-    }
-
-    #[benchmark]
-    fn set_price() -> Result<(), BenchmarkError> {
-        proposed::<T>()?;
-        set_status::<T>(Status::Accepted { unit_price: 7 });
-        let origin = admin::<T>()?;
-
-        #[extrinsic_call]
-        _(origin as T::RuntimeOrigin, ROOT, 8);
-
-        assert_eq!(Pallet::<T>::price(ROOT), Some(8));
+        assert!(Registry::<T>::get(ROOT).is_some_and(|c| c.status == Status::Accepted));
         Ok(())
     }
 
     #[benchmark]
     fn retire() -> Result<(), BenchmarkError> {
         proposed::<T>()?;
-        set_status::<T>(Status::Accepted { unit_price: 7 });
+        set_status::<T>(Status::Accepted);
         let origin = admin::<T>()?;
 
         #[extrinsic_call]

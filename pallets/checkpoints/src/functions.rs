@@ -160,37 +160,23 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    pub(crate) fn do_accept(root: CheckpointRoot, unit_price: Balance) -> DispatchResult {
+    pub(crate) fn do_accept(root: CheckpointRoot) -> DispatchResult {
         let mut checkpoint = Self::registered(&root)?;
         ensure!(checkpoint.status.is_proposed(), Error::<T>::NotProposed);
         ensure!(
             checkpoint.status == Status::Calibrated && checkpoint.thresholds.is_some(),
             Error::<T>::NotCalibrated
         );
-        ensure!(unit_price > 0, Error::<T>::ZeroPrice);
-        checkpoint.status = Status::Accepted { unit_price };
+        checkpoint.status = Status::Accepted;
         Registry::<T>::insert(root, checkpoint);
-        Self::deposit_event(Event::Accepted { root, unit_price });
-        Ok(())
-    }
-
-    pub(crate) fn do_set_price(root: CheckpointRoot, unit_price: Balance) -> DispatchResult {
-        let mut checkpoint = Self::registered(&root)?;
-        ensure!(
-            matches!(checkpoint.status, Status::Accepted { .. }),
-            Error::<T>::NotAccepted
-        );
-        ensure!(unit_price > 0, Error::<T>::ZeroPrice);
-        checkpoint.status = Status::Accepted { unit_price };
-        Registry::<T>::insert(root, checkpoint);
-        Self::deposit_event(Event::PriceSet { root, unit_price });
+        Self::deposit_event(Event::Accepted { root });
         Ok(())
     }
 
     pub(crate) fn do_retire(root: CheckpointRoot) -> DispatchResult {
         let mut checkpoint = Self::registered(&root)?;
         ensure!(
-            matches!(checkpoint.status, Status::Accepted { .. }),
+            checkpoint.status == Status::Accepted,
             Error::<T>::NotAccepted
         );
         Self::release_deposit(&checkpoint)?;

@@ -12,15 +12,16 @@ use chasqui_primitives::{
     traits::{CheckpointTerms, Checkpoints},
     CheckpointRoot,
 };
+use frame_support::traits::Get;
 
 impl<T: Config> Checkpoints for Pallet<T> {
     fn terms(root: &CheckpointRoot) -> Option<CheckpointTerms> {
         let checkpoint = Registry::<T>::get(root)?;
-        let Status::Accepted { unit_price } = checkpoint.status else {
+        if checkpoint.status != Status::Accepted {
             return None;
-        };
+        }
         Some(CheckpointTerms {
-            unit_price,
+            unit_price: T::UnitPrice::get(),
             units_per_prompt_token: checkpoint.info.units_per_prompt_token,
             units_per_output_token: checkpoint.info.units_per_output_token,
             context_tokens: checkpoint.info.context_tokens,

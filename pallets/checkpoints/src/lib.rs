@@ -99,7 +99,9 @@ pub mod pallet {
         type Operators: Operators<Self::AccountId>;
         /// Seeds of draws.
         type Randomness: Randomness;
-        /// Who accepts, prices, rejects and retires.
+        /// What a unit of compute costs, in planck.
+        type UnitPrice: Get<Balance>;
+        /// Who accepts, rejects and retires.
         type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
         /// On hold while a checkpoint is registered, in planck.
         #[pallet::constant]
@@ -179,8 +181,7 @@ pub mod pallet {
                 assert!(
                     entry.info.is_valid()
                         && entry.thresholds.is_consistent()
-                        && entry.thresholds.is_within(&self.params.ceiling)
-                        && entry.unit_price > 0,
+                        && entry.thresholds.is_within(&self.params.ceiling),
                     "a checkpoint of genesis is not valid: {:?}",
                     entry.root
                 );
@@ -188,9 +189,7 @@ pub mod pallet {
                     info: entry.info.clone(),
                     proposer: None,
                     deposit: 0,
-                    status: Status::Accepted {
-                        unit_price: entry.unit_price,
-                    },
+                    status: Status::Accepted,
                     thresholds: Some(entry.thresholds),
                     proposed_at: Default::default(),
                 };
@@ -243,15 +242,7 @@ pub mod pallet {
         /// The proposer had the calibration go on.
         CalibrationRestarted { root: CheckpointRoot },
         /// The checkpoint takes payment.
-        Accepted {
-            root: CheckpointRoot,
-            unit_price: Balance,
-        },
-        /// A unit of compute costs something else from now on.
-        PriceSet {
-            root: CheckpointRoot,
-            unit_price: Balance,
-        },
+        Accepted { root: CheckpointRoot },
         /// The proposal is gone: withdrawn by its proposer.
         Withdrawn { root: CheckpointRoot },
         /// The proposal is gone: rejected.
@@ -294,8 +285,6 @@ pub mod pallet {
         NotStalled,
         /// Only its proposer may do that.
         NotTheProposer,
-        /// A unit price must be above zero.
-        ZeroPrice,
         /// The signer is neither an operator nor an operator's hot key.
         NotAnOperator,
         /// The operator is not drawn to calibrate this checkpoint now.
@@ -397,29 +386,15 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Has a calibrated checkpoint take payment, at `unit_price` planck a unit of compute.
+        /// Has a calibrated checkpoint take payment.
         #[pallet::call_index(5)]
         #[pallet::weight((T::WeightInfo::accept(), DispatchClass::Operational))]
-        pub fn accept(
-            origin: OriginFor<T>,
-            root: CheckpointRoot,
-            unit_price: Balance,
-        ) -> DispatchResult {
+        pub fn accept(origin: OriginFor<T>, root: CheckpointRoot) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
-            Self::do_accept(root, unit_price)
+            Self::do_accept(root)
         }
 
-        /// Sets the price of a unit of compute, in planck, for jobs from now on.
-        #[pallet::call_index(6)]
-        #[pallet::weight((T::WeightInfo::set_price(), DispatchClass::Operational))]
-        pub fn set_price(
-            origin: OriginFor<T>,
-            root: CheckpointRoot,
-            unit_price: Balance,
-        ) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
-            Self::do_set_price(root, unit_price)
-        }
+        // Call index 6 set the price of a checkpoint, which is now the same for all.
 
         /// Takes an accepted checkpoint out of service. The deposit returns; jobs that are open
         /// keep their terms. It may be proposed again.
@@ -481,7 +456,7 @@ pub mod pallet {
         /// Planck a unit of compute, if the checkpoint takes payment.
         pub fn price(root: CheckpointRoot) -> Option<Balance> {
             match Registry::<T>::get(root)?.status {
-                Status::Accepted { unit_price } => Some(unit_price),
+                Status::Accepted => Some(T::UnitPrice::get()),
                 _ => None,
             }
         }

@@ -71,7 +71,12 @@ pub const ROOT: CheckpointRoot = H256([9; 32]);
 /// Distance from an operator's account to its hot key.
 pub const HOT: AccountId = 1_000;
 
+frame_support::parameter_types! {
+    pub static UnitPrice: Balance = 7;
+}
+
 impl crate::Config for Test {
+    type UnitPrice = UnitPrice;
     type RuntimeHoldReason = RuntimeHoldReason;
     type NativeBalance = Balances;
     type Operators = World;
@@ -402,12 +407,12 @@ pub fn calibrate(
     Checkpoints::calibrate(RuntimeOrigin::signed(who), ROOT, thresholds)
 }
 
-/// A checkpoint that is calibrated and accepted at a price of 7.
+/// A checkpoint that is calibrated and accepted; a unit costs 7.
 pub fn accepted() {
     for validator in propose_and_draw() {
         calibrate(validator, thresholds(100)).expect("is drawn");
     }
-    Checkpoints::accept(RuntimeOrigin::root(), ROOT, 7).expect("is calibrated");
+    Checkpoints::accept(RuntimeOrigin::root(), ROOT).expect("is calibrated");
 }
 
 pub fn held() -> Balance {

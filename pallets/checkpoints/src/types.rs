@@ -97,9 +97,9 @@ pub enum Status {
     /// Thresholds are known; waits to be accepted.
     #[codec(index = 2)]
     Calibrated,
-    /// Takes payment, at so many planck a unit of compute.
+    /// Takes payment.
     #[codec(index = 3)]
-    Accepted { unit_price: Balance },
+    Accepted,
     /// Takes no new jobs.
     #[codec(index = 4)]
     Retired,
@@ -337,6 +337,4 @@ pub struct GenesisCheckpoint {
     pub root: CheckpointRoot,
     pub info: CheckpointInfo,
     pub thresholds: AuditThresholds,
-    /// Planck a unit of compute.
-    pub unit_price: Balance,
 }

@@ -18,7 +18,6 @@ pub trait WeightInfo {
     fn restart_calibration() -> Weight;
     fn remove_proposal() -> Weight;
     fn accept() -> Weight;
-    fn set_price() -> Weight;
     fn retire() -> Weight;
     fn set_params() -> Weight;
     fn agenda() -> Weight;
@@ -63,12 +62,6 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     fn accept() -> Weight {
         // At least 14_862_000 picoseconds.
         Weight::from_parts(16_214_000, 3803)
-            .saturating_add(T::DbWeight::get().reads(1))
-            .saturating_add(T::DbWeight::get().writes(1))
-    }
-    fn set_price() -> Weight {
-        // At least 15_052_000 picoseconds.
-        Weight::from_parts(16_244_000, 3803)
             .saturating_add(T::DbWeight::get().reads(1))
             .saturating_add(T::DbWeight::get().writes(1))
     }
@@ -139,12 +132,6 @@ impl WeightInfo for () {
     fn accept() -> Weight {
         // At least 14_862_000 picoseconds.
         Weight::from_parts(16_214_000, 3803)
-            .saturating_add(ParityDbWeight::get().reads(1))
-            .saturating_add(ParityDbWeight::get().writes(1))
-    }
-    fn set_price() -> Weight {
-        // At least 15_052_000 picoseconds.
-        Weight::from_parts(16_244_000, 3803)
             .saturating_add(ParityDbWeight::get().reads(1))
             .saturating_add(ParityDbWeight::get().writes(1))
     }

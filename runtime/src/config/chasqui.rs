@@ -89,6 +89,7 @@ impl pallet_operators::Config for Runtime {
 }
 
 impl pallet_checkpoints::Config for Runtime {
+    type UnitPrice = Economy;
     type RuntimeHoldReason = RuntimeHoldReason;
     type NativeBalance = Balances;
     type Operators = Operators;

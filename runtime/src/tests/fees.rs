@@ -160,11 +160,7 @@ fn calls_with_a_deadline_and_the_admins_are_operational() {
             thresholds: thresholds(1),
         }
         .into(),
-        pallet_checkpoints::Call::set_price {
-            root: root(0),
-            unit_price: 1,
-        }
-        .into(),
+        pallet_checkpoints::Call::accept { root: root(0) }.into(),
         pallet_jobs::Call::set_params {
             params: Default::default(),
         }

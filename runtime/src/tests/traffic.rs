@@ -464,7 +464,7 @@ impl Traffic {
         let candidates: Vec<_> = pallet_checkpoints::Registry::<Runtime>::iter()
             .filter(|(name, checkpoint)| match checkpoint.status {
                 pallet_checkpoints::Status::Calibrated => !(16..=19).contains(&kind),
-                pallet_checkpoints::Status::Accepted { .. } => kind > 16 && *name != root(0),
+                pallet_checkpoints::Status::Accepted => kind > 16 && *name != root(0),
                 _ => false,
             })
             .map(|(root, _)| root)
@@ -519,15 +519,26 @@ impl Traffic {
                 },
             }
             .into(),
-            11..=15 | 20..=23 => pallet_checkpoints::Call::accept { root, unit_price }.into(),
+            11..=15 | 20..=23 => pallet_checkpoints::Call::accept { root }.into(),
             16 => pallet_checkpoints::Call::reject { root }.into(),
-            17 | 18 => pallet_checkpoints::Call::set_price { root, unit_price }.into(),
+            17 | 18 => price_bounds(unit_price).into(),
             // The checkpoint that jobs are for is retired last, and rarely.
             _ if root == super::world::root(0) && self.dice.chance(95) => {
-                pallet_checkpoints::Call::set_price { root, unit_price }.into()
+                price_bounds(unit_price).into()
             }
             _ => pallet_checkpoints::Call::retire { root }.into(),
         };
         (RuntimeOrigin::root(), call)
+    }
+}
+
+/// Bounds that the price comes to lie in at the next census; none at all for nothing.
+fn price_bounds(unit_price: Balance) -> pallet_economy::Call<Runtime> {
+    pallet_economy::Call::set_params {
+        params: pallet_economy::Params {
+            lowest_price: unit_price,
+            highest_price: unit_price.saturating_mul(2),
+            ..pallet_economy::Parameters::<Runtime>::get()
+        },
     }
 }

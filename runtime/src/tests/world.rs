@@ -256,7 +256,7 @@ pub fn thresholds(scale: u32) -> AuditThresholds {
 }
 
 /// Registers `compute` executors and `validators` (people from 0 on), who all serve checkpoint 0,
-/// which is calibrated by some of them and accepted at `unit_price`. The last person proposes it.
+/// which is calibrated by some of them and accepted; a unit costs `unit_price`. The last person proposes it.
 pub fn network(compute: u8, validators: u8, unit_price: Balance) {
     let proposer = person(PEOPLE - 1);
     let (root, info) = (root(0), info());
@@ -287,9 +287,10 @@ pub fn network(compute: u8, validators: u8, unit_price: Balance) {
     });
     dispatch(
         RuntimeOrigin::root(),
-        pallet_checkpoints::Call::<Runtime>::accept { root, unit_price },
+        pallet_checkpoints::Call::<Runtime>::accept { root },
     )
     .unwrap();
+    pallet_economy::Price::<Runtime>::put(unit_price);
 }
 
 /// The salt of every job's prompt.

@@ -14,8 +14,7 @@ enum Step {
     Restart { root: u8 },
     Withdraw { root: u8 },
     Reject { root: u8 },
-    Accept { root: u8, price: u128 },
-    SetPrice { root: u8, price: u128 },
+    Accept { root: u8 },
     Retire { root: u8 },
     Train { root: u8, parent: u8, adapter: bool },
     Describe { who: Option<u64>, root: u8 },
@@ -36,8 +35,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => root.clone().prop_map(|root| Step::Restart { root }),
         1 => root.clone().prop_map(|root| Step::Withdraw { root }),
         1 => root.clone().prop_map(|root| Step::Reject { root }),
-        3 => (root.clone(), 0..3u128).prop_map(|(root, price)| Step::Accept { root, price }),
-        1 => (root.clone(), 0..3u128).prop_map(|(root, price)| Step::SetPrice { root, price }),
+        3 => root.clone().prop_map(|root| Step::Accept { root }),
         1 => root.clone().prop_map(|root| Step::Retire { root }),
         2 => (root.clone(), 0..4u8, any::<bool>())
             .prop_map(|(root, parent, adapter)| Step::Train { root, parent, adapter }),
@@ -72,12 +70,7 @@ fn take(step: Step) {
         Step::Restart { root } => Checkpoints::restart_calibration(signed(PROPOSER), root_of(root)),
         Step::Withdraw { root } => Checkpoints::withdraw_proposal(signed(PROPOSER), root_of(root)),
         Step::Reject { root } => Checkpoints::reject(RuntimeOrigin::root(), root_of(root)),
-        Step::Accept { root, price } => {
-            Checkpoints::accept(RuntimeOrigin::root(), root_of(root), price)
-        }
-        Step::SetPrice { root, price } => {
-            Checkpoints::set_price(RuntimeOrigin::root(), root_of(root), price)
-        }
+        Step::Accept { root } => Checkpoints::accept(RuntimeOrigin::root(), root_of(root)),
         Step::Retire { root } => Checkpoints::retire(RuntimeOrigin::root(), root_of(root)),
         Step::Train {
             root,

@@ -200,7 +200,7 @@ fn a_calibration_that_nobody_answers_stalls_and_can_be_restarted() {
         );
         assert_eq!(Agenda::<Test>::iter().count(), 0);
         assert_noop!(
-            Checkpoints::accept(RuntimeOrigin::root(), ROOT, 7),
+            Checkpoints::accept(RuntimeOrigin::root(), ROOT),
             Error::<Test>::NotCalibrated
         );
 

@@ -21,7 +21,6 @@ fn entry() -> GenesisCheckpoint {
         root: H256::repeat_byte(3),
         info: info(),
         thresholds: mock::thresholds(5),
-        unit_price: 11,
     }
 }
 
@@ -32,21 +31,16 @@ fn genesis_checkpoints_take_payment() {
     sp_io::TestExternalities::from(storage).execute_with(|| {
         // THEN it has terms from the start
         let terms = Checkpoints::terms(&H256::repeat_byte(3)).unwrap();
-        assert_eq!(
-            (terms.unit_price, terms.thresholds),
-            (11, mock::thresholds(5))
-        );
+        assert_eq!(terms.thresholds, mock::thresholds(5));
         check();
     });
 }
 
 #[test]
 #[should_panic(expected = "a checkpoint of genesis is not valid")]
-fn genesis_refuses_checkpoints_for_nothing() {
-    // GIVEN a genesis with a price of zero, WHEN it is built, THEN it says so
-    let _ = with(GenesisCheckpoint {
-        unit_price: 0,
-        ..entry()
-    })
-    .build_storage();
+fn genesis_refuses_checkpoints_that_make_no_sense() {
+    // GIVEN a genesis with a description out of range, WHEN it is built, THEN it says so
+    let mut entry = entry();
+    entry.info.units_per_output_token = 0;
+    let _ = with(entry).build_storage();
 }

@@ -8,10 +8,10 @@ use sp_runtime::DispatchError::BadOrigin;
 #[test]
 fn an_accepted_checkpoint_has_terms() {
     build_and_execute(|| {
-        // GIVEN a calibrated checkpoint, WHEN the admin accepts it at a price
+        // GIVEN a calibrated checkpoint, WHEN the admin accepts it
         accepted();
 
-        // THEN its terms are those of its description, its calibration and the price
+        // THEN its terms are those of its description, its calibration and the running price
         let terms = Checkpoints::terms(&ROOT).unwrap();
         assert_eq!(terms.unit_price, 7);
         assert_eq!(
@@ -30,24 +30,23 @@ fn an_accepted_checkpoint_has_terms() {
 #[test]
 fn only_calibrated_checkpoints_are_accepted_and_only_by_the_admin() {
     build_and_execute(|| {
-        let accept = |price| Checkpoints::accept(RuntimeOrigin::root(), ROOT, price);
+        let accept = || Checkpoints::accept(RuntimeOrigin::root(), ROOT);
         // GIVEN nothing, WHEN it is accepted, THEN it is unknown
-        assert_noop!(accept(7), Error::<Test>::UnknownCheckpoint);
+        assert_noop!(accept(), Error::<Test>::UnknownCheckpoint);
         // GIVEN a proposal, THEN it is not calibrated
         let asked = propose_and_draw();
-        assert_noop!(accept(7), Error::<Test>::NotCalibrated);
+        assert_noop!(accept(), Error::<Test>::NotCalibrated);
         for validator in asked {
             assert_ok!(calibrate(validator, thresholds(1)));
         }
-        // GIVEN a calibrated one, THEN anybody but the admin, and a price of nothing, are refused
+        // GIVEN a calibrated one, THEN anybody but the admin is refused
         assert_noop!(
-            Checkpoints::accept(RuntimeOrigin::signed(PROPOSER), ROOT, 7),
+            Checkpoints::accept(RuntimeOrigin::signed(PROPOSER), ROOT),
             BadOrigin
         );
-        assert_noop!(accept(0), Error::<Test>::ZeroPrice);
-        assert_ok!(accept(7));
+        assert_ok!(accept());
         // AND it is accepted once
-        assert_noop!(accept(8), Error::<Test>::NotProposed);
+        assert_noop!(accept(), Error::<Test>::NotProposed);
         assert_noop!(
             Checkpoints::reject(RuntimeOrigin::root(), ROOT),
             Error::<Test>::NotProposed
@@ -56,23 +55,17 @@ fn only_calibrated_checkpoints_are_accepted_and_only_by_the_admin() {
 }
 
 #[test]
-fn the_admin_sets_the_price() {
+fn terms_follow_the_running_price() {
     build_and_execute(|| {
-        // GIVEN a proposal, WHEN its price is set, THEN it has none yet
+        // GIVEN a proposal THEN it has no price
         assert_ok!(propose());
-        let set = |price| Checkpoints::set_price(RuntimeOrigin::root(), ROOT, price);
-        assert_noop!(set(8), Error::<Test>::NotAccepted);
+        assert_eq!(Checkpoints::price(ROOT), None);
         assert_ok!(Checkpoints::reject(RuntimeOrigin::root(), ROOT));
-
-        // GIVEN an accepted one, WHEN the admin sets another price, THEN terms follow
+        // GIVEN an accepted one, WHEN a unit costs something else, THEN terms follow
         accepted();
-        assert_noop!(
-            Checkpoints::set_price(RuntimeOrigin::signed(PROPOSER), ROOT, 8),
-            BadOrigin
-        );
-        assert_noop!(set(0), Error::<Test>::ZeroPrice);
-        assert_ok!(set(8));
+        UnitPrice::set(8);
         assert_eq!(Checkpoints::terms(&ROOT).unwrap().unit_price, 8);
+        assert_eq!(Checkpoints::price(ROOT), Some(8));
     });
 }
 
@@ -96,10 +89,6 @@ fn a_retired_checkpoint_takes_nothing_and_can_come_back() {
         assert_eq!(held(), 0);
         assert_noop!(
             Checkpoints::retire(RuntimeOrigin::root(), ROOT),
-            Error::<Test>::NotAccepted
-        );
-        assert_noop!(
-            Checkpoints::set_price(RuntimeOrigin::root(), ROOT, 9),
             Error::<Test>::NotAccepted
         );
 

@@ -50,8 +50,8 @@ fn trained_checkpoint_is_described_as_its_parent_and_calibrated_like_any_other()
         let drawn = calibrated(CHILD);
         assert_eq!(drawn.len(), 3);
         assert!(!drawn.contains(&REGISTRAR));
-        assert_ok!(Checkpoints::accept(RuntimeOrigin::root(), CHILD, 5));
-        assert_eq!(Checkpoints::price(CHILD), Some(5));
+        assert_ok!(Checkpoints::accept(RuntimeOrigin::root(), CHILD));
+        assert_eq!(Checkpoints::price(CHILD), Some(7));
         // AND the parent is what it was
         assert_eq!(Checkpoints::checkpoint(ROOT), Some(parent));
     });

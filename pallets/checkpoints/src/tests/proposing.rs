@@ -139,7 +139,7 @@ fn whether_there_is_a_tokenizer_is_among_the_terms() {
             // WHEN it takes payment
             Registry::<Test>::mutate(ROOT, |checkpoint| {
                 let checkpoint = checkpoint.as_mut().expect("proposed");
-                checkpoint.status = Status::Accepted { unit_price: 1 };
+                checkpoint.status = Status::Accepted;
                 checkpoint.thresholds = Some(thresholds(1));
             });
             // THEN its terms say the same
