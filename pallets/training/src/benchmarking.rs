@@ -161,6 +161,31 @@ impl<T: Config> Stage<T> {
         stage
     }
 
+    /// The operator left and came back: it waits, first of two.
+    fn waits(&self) {
+        let mut store = RunStore::<T>::of(RUN);
+        let other: T::AccountId = account("waiting", 0, 0);
+        let member = store.member(&self.who).expect("it takes part");
+        store.set_at(List::Active, 0, None);
+        for (who, slot) in [(&self.who, 0), (&other, 1)] {
+            let list = List::Waiting;
+            store.set_at(list, slot, Some(who));
+            store.set_member(
+                who,
+                Some(Member {
+                    list,
+                    slot,
+                    ..member
+                }),
+            );
+        }
+        Self::change(|record| {
+            record.head.active = 0;
+            record.head.waiting = 2;
+            record.head.ready = 2;
+        });
+    }
+
     fn rank(&self) -> u32 {
         let record = Rounds::<T>::get(RUN, 0).expect("it runs");
         chasqui_primitives::training::rank_of(&SEED, 0, record.members).expect("in range")
@@ -576,6 +601,7 @@ mod benchmarks {
             convicts: Some(model().key(RUN, 0)),
             reporter: Some(stage.who.clone()),
         });
+        stage.waits();
         let taken;
 
         #[block]
@@ -732,7 +758,7 @@ mod benchmarks {
         assert_eq!(T::Fund::reserved(RUN), 0);
     }
 
-    /// A member is slashed, `a` auditors have their part, and its record goes.
+    /// A member that came back is slashed, `a` auditors have their part, and what it contributed goes.
     #[benchmark]
     fn close(a: Linear<1, MAX_AUDITORS>) {
         let stage = Stage::<T>::in_round(Phase::Forming);
@@ -740,10 +766,8 @@ mod benchmarks {
         stage.contributed(Judged::Open(CASE));
         stage.shorten(|own| own.swept = true);
         let rank = stage.rank();
+        stage.waits();
         Stage::<T>::round(|record| (record.open, record.done) = (1, true));
-        Seats::<T>::mutate(RUN, &stage.who, |seat| {
-            seat.as_mut().expect("it joined").member = false;
-        });
         let auditors = T::BenchmarkHelper::auditors(a);
         let subject = Subject::Training {
             run: RUN,

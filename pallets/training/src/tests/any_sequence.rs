@@ -191,7 +191,7 @@ fn finish() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..Default::default() })]
 
     #[test]
     fn any_sequence_keeps_records_money_and_bonds_in_order(steps in steps(), min in 1..4u32) {
