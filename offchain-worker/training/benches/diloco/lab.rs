@@ -53,6 +53,8 @@ const SIZE: Size = Size {
 pub struct Settings {
     /// Folders whose text is taken.
     pub texts: Vec<PathBuf>,
+    /// Tokens after which no further document is taken.
+    pub max_tokens: u64,
     /// Data-parallel steps before all runs part.
     pub base_steps: u32,
     /// Highest learning rate of these.
@@ -109,6 +111,7 @@ impl Lab {
     pub fn new(settings: Settings, base: Option<&Path>) -> Result<Self> {
         let Settings {
             texts,
+            max_tokens,
             base_steps,
             base_rate,
             steps,
@@ -120,7 +123,7 @@ impl Lab {
             max_file_bytes: 256 << 10,
             extensions: vec!["md".into()],
             held_out_ppm: 50_000,
-            ..BuildOptions::default()
+            max_tokens,
         };
         let encoder = tokenizer(&texts, &options)?;
         let folders: Vec<&Path> = texts.iter().map(PathBuf::as_path).collect();

@@ -26,14 +26,15 @@ const USAGE: &str =
 
   --quick         a few steps, to see that it runs
   --text DIR      folder with *.md files to train on; default: this machine's documentation
-  --base-steps N  data-parallel steps before all runs part (default 500); 0: they start from random weights
+  --base-steps N  data-parallel steps before all runs part (default 2500); 0: they start from random weights
   --base-rate R   highest learning rate of these (default 0.004)
   --steps N       inner steps of each of the four members after that (default 2000)
   --batch N       sequences a member and step (default 8)
   --seed N        of the initial weights and the order of the data (default 1)
   --run RUN       only this run: share:RATE (one worker, its share of the tokens), alone:RATE (one worker, all tokens),
                   parallel:RATE, or CODEC:H:RATE:OUTER:MOMENTUM with a codec f32, int8 or sparse;
-                  default: all of the published table
+                  default: the published ones, of which those for --batch 32
+                  are others (with --steps 500)
   --only TEXT     only runs of which that is a part
   --audit         instead: what audits of rounds cost beside the rounds
   --json FILE     writes everything there after each run, and goes on with what is there; FILE.base holds the base";
@@ -53,7 +54,8 @@ impl Options {
             quick: false,
             settings: Settings {
                 texts: Vec::new(),
-                base_steps: 500,
+                max_tokens: u64::MAX,
+                base_steps: 2_500,
                 base_rate: 4e-3,
                 steps: 2_000,
                 batch: 8,
@@ -83,7 +85,8 @@ impl Options {
                 "--bench" => {}
                 "--quick" => {
                     options.quick = true;
-                    (settings.base_steps, settings.steps) = (16, 32);
+                    settings.max_tokens = 1 << 20;
+                    (settings.base_steps, settings.steps) = (8, 16);
                 }
                 "--text" => settings.texts.push(value()?.into()),
                 "--base-steps" => settings.base_steps = number(name, &value()?)?,
@@ -153,7 +156,7 @@ fn main() -> Result<()> {
     let mut runs = match (options.runs.is_empty(), options.quick) {
         (false, _) => options.runs,
         (true, true) => Spec::list(spec::QUICK)?,
-        (true, false) => Spec::list(spec::ALL)?,
+        (true, false) => spec::published(options.settings.batch)?,
     };
     runs.retain(|run| {
         let text = run.to_string();

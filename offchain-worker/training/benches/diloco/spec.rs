@@ -48,8 +48,42 @@ pub const QUICK: &[&str] = &[
     "sparse:4:0.004:1:0",
 ];
 
-/// All runs of the published table.
-pub const ALL: &[&str] = &["parallel:0.004"];
+/// The published runs of small batches.
+const SMALL: &[&str] = &[
+    "parallel:0.004",
+    "parallel:0.008",
+    "share:0.004",
+    "alone:0.004",
+    "sparse:4:0.004:1:0",
+    "sparse:4:0.008:1:0",
+    "f32:4:0.008:1:0",
+    "sparse:20:0.008:1:0",
+    "f32:20:0.008:1:0",
+    "f32:100:0.008:1:0",
+    "f32:100:0.004:0.7:0.9",
+    "int8:100:0.008:1:0",
+    "f32:400:0.008:1:0",
+];
+
+/// The published runs of large batches.
+const LARGE: &[&str] = &[
+    "parallel:0.004",
+    "parallel:0.008",
+    "share:0.008",
+    "sparse:4:0.008:1:0",
+    "sparse:4:0.008:1.5:0",
+    "f32:50:0.008:1:0",
+    "f32:50:0.008:0.7:0.6",
+    "int8:100:0.008:1:0",
+];
+
+/// The published runs with so many sequences a member and step.
+///
+/// # Errors
+/// None: all of them are settings.
+pub fn published(batch: u32) -> Result<Vec<Spec>> {
+    Spec::list(if batch < 32 { SMALL } else { LARGE })
+}
 
 impl Spec {
     /// The runs of a list.
