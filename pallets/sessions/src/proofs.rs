@@ -255,7 +255,7 @@ impl<T: Config> Pallet<T> {
     /// went into the channel, and it is once a channel.
     fn paid_out(report: &ReportOf<T>) -> Balance {
         let answer = &report.receipt.receipt;
-        let (Some((takings, _)), Some(channel)) = (
+        let (Some((takings, index)), Some(channel)) = (
             report.settlement,
             Channels::<T>::get(answer.session, &answer.operator),
         ) else {
@@ -264,8 +264,10 @@ impl<T: Config> Pallet<T> {
         let paid = AllTakings::<T>::get(takings).is_none_or(|takings| {
             matches!(takings.stage, TakingsStage::Closed { refund: false, .. })
         });
-        // What came back with its takings is struck off, see `strike_off`.
+        let whole = Settlements::<T>::get(takings, index).is_none_or(|record| record.returned == 0);
+        // What came back with its takings, or by another report, is struck off, see `strike_off`.
         let counts = paid
+            && whole
             && channel.rules.stopped != Some(Stop::Convicted)
             && channel.reported.contains(&answer.seq);
         match counts {
@@ -274,8 +276,8 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// The client has the money of a settlement back: no report of an answer in it is about money any more. Nor can one be
-    /// made again, because the takings are decided.
+    /// The client has money of a settlement back: no report of an answer in it is about money any more. Nor can one be made
+    /// again, because the takings are decided.
     pub(crate) fn strike_off(operator: &T::AccountId, record: &SettlementOf<T>) {
         let Some(mut channel) = Channels::<T>::get(record.session, operator) else {
             return;

@@ -343,8 +343,10 @@ impl<T: Config> Pallet<T> {
         }
         if let Some(record) = Settlements::<T>::take(id, next) {
             let amount = record.pending();
-            if refund && amount > 0 {
+            if refund || record.returned > 0 {
                 Self::strike_off(&takings.operator, &record);
+            }
+            if refund && amount > 0 {
                 Self::give_back(&record.client, amount);
                 takings.returned = takings.returned.saturating_add(amount);
                 Self::deposit_event(Event::SettlementRefunded {

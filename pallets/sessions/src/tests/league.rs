@@ -162,3 +162,27 @@ fn what_was_given_back_is_reported_no_more() {
         close_case(reported, Decision::Valid);
     });
 }
+
+#[test]
+fn what_one_report_gave_back_another_does_not() {
+    for blocks in [0, 1] {
+        build_and_execute(|| {
+            // GIVEN two reported answers, of which one gave back everything that both cost, and valid takings
+            let id = drawn(DEPOSIT);
+            let who = member(id, 0);
+            let run = settled(id, &who, &[60, 40]);
+            let of = takings_of(&who);
+            let case = in_audit(of);
+            let first = report_for(&run, 0, FORTUNE, Some((of, 0)));
+            let second = report_for(&run, 1, FORTUNE, Some((of, 0)));
+            close_case(first, Decision::Soft);
+            assert_eq!(takings(of).pending(), 0);
+            close_case(case, Decision::Valid);
+            run_blocks(blocks);
+            // WHEN the other is found false THEN there is nothing to give back
+            close_case(second, HARD);
+            run_blocks(1);
+            assert_eq!(victims(), Vec::<Balance>::new());
+        });
+    }
+}
