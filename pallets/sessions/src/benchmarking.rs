@@ -456,7 +456,7 @@ mod benchmarks {
         let id = by.drawn();
         with_channels::<T>(id, MAX_CHANNELS);
         T::BenchmarkHelper::next_epoch();
-        Pallet::<T>::do_renew(id).expect("another epoch");
+        Pallet::<T>::do_renew(by.client.clone(), id).expect("another epoch");
         let ticket = DrawTail::<T>::get().saturating_sub(1);
         let due = Draws::<T>::get(ticket).expect("announced").due;
         #[block]

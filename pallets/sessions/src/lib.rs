@@ -9,7 +9,7 @@
 //! - **Channel**: a pair of session and operator. Its **slice** of the deposit is the most that the
 //!   operator may ever be paid there.
 //! - **Committee**: the operators that were drawn for the session, in order: the primary and its
-//!   backups. Anybody may have it drawn anew once another epoch runs.
+//!   backups. The client may have it drawn anew once another epoch runs.
 //! - **Settlement**: the claim of an operator to the prices of a run of answers, under one Merkle-sum
 //!   root, with the last request that the client signed.
 //! - **Takings**: all that an operator settled for one checkpoint in one epoch. The money waits in
@@ -447,8 +447,8 @@ pub mod pallet {
         #[pallet::call_index(2)]
         #[pallet::weight(T::WeightInfo::renew())]
         pub fn renew(origin: OriginFor<T>, session: SessionId) -> DispatchResult {
-            ensure_signed(origin)?;
-            Self::do_renew(session)
+            let client = ensure_signed(origin)?;
+            Self::do_renew(client, session)
         }
 
         /// Gives an operator of the committee `amount` more, at once, out of what no slice holds.

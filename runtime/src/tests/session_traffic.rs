@@ -146,7 +146,7 @@ impl Traffic {
         let stranger = person(CLIENTS[self.dice.below(3)]);
         let (who, call) = match self.dice.below(9) {
             0 => (client, Call::top_up { session, amount }),
-            1 => (stranger, Call::renew { session }),
+            1 => (client, Call::renew { session }),
             2 => {
                 // Out of what it puts in for it: a draw leaves nothing free.
                 self.try_send(&client, Call::top_up { session, amount });

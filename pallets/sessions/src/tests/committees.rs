@@ -3,7 +3,7 @@
 use super::*;
 
 fn renew(id: SessionId) -> Result<(), DispatchError> {
-    dispatch(Call::renew { session: id }, &account(BOB))
+    dispatch(Call::renew { session: id }, &alice())
 }
 
 #[test]
@@ -46,12 +46,33 @@ fn a_session_that_nobody_can_serve_waits_without_a_committee() {
 }
 
 #[test]
+fn a_stranger_cannot_tie_up_a_clients_money() {
+    build_and_execute(|| {
+        // GIVEN a session that its client uses
+        let id = drawn(DEPOSIT);
+        next_epoch();
+        // WHEN somebody else wants another committee, so that all slices fall to those who may not be drawn again
+        let call = Call::renew { session: id };
+        assert_eq!(
+            dispatch(call, &account(BOB)),
+            Err(Error::<Test>::NotClient.into())
+        );
+        run_to_draw();
+        // THEN it goes on with those it has, and what they may be paid
+        let session = session(id);
+        let promised = |who| channel(id, who).rules.promised();
+        let sum: Balance = session.committee.iter().map(promised).sum();
+        assert_eq!((session.drawn_in, sum), (Some(0), DEPOSIT));
+    });
+}
+
+#[test]
 fn a_committee_is_renewed_once_an_epoch() {
     build_and_execute(|| {
         // GIVEN a session of this epoch
         let id = drawn(DEPOSIT);
         assert_eq!(renew(id), Err(Error::<Test>::DrawnThisEpoch.into()));
-        // WHEN another one runs THEN anybody may renew it, once
+        // WHEN another one runs THEN its client may renew it, once
         next_epoch();
         renew(id).unwrap();
         assert_eq!(renew(id), Err(Error::<Test>::DrawPending.into()));

@@ -215,7 +215,7 @@ impl World {
             }
             Op::Renew(s) => {
                 if let Some(session) = pick_session(s) {
-                    attempt(Call::renew { session }, &account(BOB));
+                    attempt(Call::renew { session }, &alice());
                 }
             }
             Op::Grow(s, c, amount) => {
