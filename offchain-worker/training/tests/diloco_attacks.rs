@@ -67,15 +67,15 @@ fn weights_of_an_earlier_step_are_caught() {
     let mut court = Court::new(&recipe(Codec::F32));
     let honest = court.honest(0);
     let mut states = honest.states.clone();
-    for later in 2..4 {
-        states[later] = at(&honest.states[later], &honest.states[1], &court);
+    for (state, own) in states.iter_mut().zip(&honest.states).skip(2) {
+        *state = at(own, &honest.states[1], &court);
     }
     let cheat = court.claim(honest.claim.plan, states);
     assert_eq!(court.caught_at(&cheat), [1, 2]);
 
     let mut states = honest.states.clone();
-    for later in 1..4 {
-        states[later] = at(&honest.states[later], &honest.states[0], &court);
+    for (state, own) in states.iter_mut().zip(&honest.states).skip(1) {
+        *state = at(own, &honest.states[0], &court);
     }
     let idle = court.claim(honest.claim.plan, states);
     assert_eq!(court.caught_at(&idle), [0, 1, 2]);

@@ -61,7 +61,7 @@ pub fn cost(
     };
     let dir = tempfile::tempdir()?;
     let mut inner = lab.inner(&recipe, threads())?;
-    let blobs = FolderBlobs::open(&dir.path().join("blobs"))?;
+    let blobs = FolderBlobs::open(dir.path().join("blobs"))?;
     let begin = || Ok(OuterState::new(lab.base().to_vec()));
     let mut member = Member::open(dir.path(), lab.run_root(), blobs, &inner, begin)?;
     let (mut trained, mut audited_s, mut checked) = (Vec::new(), Vec::new(), Vec::new());
