@@ -330,7 +330,7 @@ pub async fn accept_as_root(chain: &Chain, signer: &Signer, root: H256) -> Resul
 
 /// Creates a training run with the root key, and returns its number.
 pub async fn create_run_as_root(chain: &Chain, signer: &Signer, terms: &RunTerms) -> Result<RunId> {
-    let terms = Static(*terms);
+    let terms = Box::new(Static(*terms));
     let call =
         Call::Training(api::runtime_types::pallet_training::pallet::Call::create_run { terms });
     let included = as_root(chain, signer, call).await?;

@@ -20,7 +20,8 @@ use chasqui_primitives::{
 use chasqui_training::diloco::{
     agreement::{holds_gradient, outer_result, store_model},
     kept::{KeptStates, LEAF_BYTES},
-    member::Settled,
+    member::{self, Settled},
+    state::vector_root,
     Blobs, Dataset, Member, RoundPlan,
 };
 use parity_scale_codec::DecodeAll;
@@ -82,7 +83,12 @@ impl Desk {
         let inner = &trainer.inner;
         inner.check_dataset(&dataset)?;
         let begin = setup::start(inner, terms);
-        let start = store_model(&begin, inner, &vault)?;
+        let start = ModelState {
+            hash: begin.hash(inner.layout()),
+            params: vector_root(&begin.params),
+            momentum: vector_root(&begin.momentum),
+            checkpoint: H256::zero(),
+        };
         let member = Member::open(folder, run, vault.clone(), inner, || Ok(begin))?;
         Ok(Self {
             trainer,
@@ -150,7 +156,13 @@ impl Desk {
         base: Option<ModelState>,
         carried: Option<Carried>,
     ) -> Result<()> {
-        let model = base.unwrap_or(self.start);
+        let model = match base {
+            Some(model) => model,
+            None => {
+                let inner = &self.trainer.inner;
+                store_model(&setup::start(inner, &self.terms), inner, &self.vault)?
+            }
+        };
         let own = carried
             .map(|carried| self.last_leaf(&carried))
             .transpose()?;
@@ -303,6 +315,20 @@ impl Desk {
             roots.extend(self.shared(current.plan.round));
         }
         roots
+    }
+}
+
+/// Removes the state folder of a run that is over, and every blob that only it knows.
+///
+/// # Errors
+/// The disk refuses.
+pub fn clear(folder: &Path, vault: &Vault) -> Result<()> {
+    member::clear(folder, vault)?;
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", folder.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -22,7 +22,7 @@ use sp_core::H256;
 use super::{
     blobs::{Holders, Sources, Vault},
     books::Books,
-    desk::{Desk, StepDone, Turns},
+    desk::{clear, Desk, StepDone, Turns},
     facts::{deadline, phase_name, Facts},
     ledger::{Call, Ledger},
     shelves::Shelves,
@@ -517,15 +517,13 @@ impl Seat {
     async fn end(&mut self, facts: &Facts) -> Result<()> {
         self.desk = None;
         let (shelves, terms) = (self.shelves.clone(), facts.terms);
-        let folder = run_folder(&self.tools, &facts.root);
+        let (folder, vault) = (
+            run_folder(&self.tools, &facts.root),
+            self.tools.vault.clone(),
+        );
         blocking(move || {
             shelves.end(&terms)?;
-            match std::fs::remove_dir_all(&folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(error).with_context(|| format!("removing {}", folder.display()))
-                }
-                _ => Ok(()),
-            }
+            clear(&folder, &vault)
         })
         .await
     }

@@ -14,7 +14,7 @@ use sp_core::H256;
 use super::agreement::{check_model, load_model, outer_result, store_model};
 use super::blobs::Blobs;
 use super::dataset::Dataset;
-use super::files::create_dir;
+use super::files::{create_dir, remove_file};
 use super::inner::Inner;
 use super::journal::Journal;
 pub use super::journal::{Current, Settled};
@@ -468,6 +468,23 @@ impl<B: Blobs> Member<B> {
             reason,
         }
     }
+}
+
+/// Removes a state folder that is no longer needed, and every blob that only it knows. Where there is none, nothing happens.
+///
+/// # Errors
+/// The folder is damaged, or something cannot be removed; what is left goes the next time.
+pub fn clear<B: Blobs + ?Sized>(dir: &Path, blobs: &B) -> Result<()> {
+    let path = dir.join(JOURNAL);
+    let Some(journal) = Journal::read(&path)? else {
+        return Ok(());
+    };
+    let settled = journal.settled.iter().flat_map(settled_roots);
+    let current = journal.current.iter().flat_map(round_roots);
+    let kept = journal.kept.iter().flat_map(|(_, roots)| roots.clone());
+    let roots: BTreeSet<H256> = settled.chain(current).chain(kept).collect();
+    roots.iter().try_for_each(|root| blobs.remove(root))?;
+    remove_file(&path)
 }
 
 /// Notes a round's blobs for [`Member::prune`].
