@@ -122,6 +122,12 @@ pub enum AuditEvent {
 /// What an executor opens.
 #[async_trait]
 pub trait Audits: Send + Sync {
+    /// Whether who asks may: cheap, because anybody can ask.
+    ///
+    /// # Errors
+    /// Says why not; or the chain cannot be read.
+    async fn check(&self, ask: &AuditAsk) -> Result<(), Refusal>;
+
     /// The answers that the case of `ask` is about, at most [`MOST_PLANCKS`].
     ///
     /// # Errors

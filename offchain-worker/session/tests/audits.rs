@@ -8,11 +8,17 @@ use chasqui_session::{
     audit::{fetch, AuditAsk, Audits, OpenedAnswer},
     client::ErrorKind,
     journal::ExecutorJournal,
-    wire::{Refusal, RefusalCode},
+    wire::{Refusal, RefusalCode, REQUEST_PATH},
     ClientError,
 };
-use common::{account, key, question, World, GENESIS, SLICE};
-use std::sync::Arc;
+use common::{account, key, question, raw, World, GENESIS, SLICE};
+use hyper::body::Frame;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Opens every answer of one channel to "Dave".
 struct ToDave {
@@ -22,14 +28,18 @@ struct ToDave {
 
 #[async_trait]
 impl Audits for ToDave {
-    async fn open(&self, ask: AuditAsk) -> Result<Vec<OpenedAnswer>, Refusal> {
-        if !ask.verify(&GENESIS, &account("Dave")) {
-            return Err(Refusal::new(
+    async fn check(&self, ask: &AuditAsk) -> Result<(), Refusal> {
+        match ask.verify(&GENESIS, &account("Dave")) {
+            true => Ok(()),
+            false => Err(Refusal::new(
                 RefusalCode::Signature,
                 "signature",
                 "not Dave's",
-            ));
+            )),
         }
+    }
+
+    async fn open(&self, _: AuditAsk) -> Result<Vec<OpenedAnswer>, Refusal> {
         let last = self.journal.channel(&self.session).unwrap().unwrap().last;
         let last = last.unwrap().request.seq;
         let leaves = self.journal.leaves(&self.session, 1, last).unwrap();
@@ -108,4 +118,84 @@ async fn answers_are_opened_to_whom_they_are_due() {
     let refusal = refused(&world, ask("Dave", "Dave", "Charlie")).await;
     assert_eq!(refusal.code, RefusalCode::NotServed);
     assert_eq!(refusal.field, "operator");
+}
+
+/// Opens nothing much to "Dave", and looks at everybody else for long.
+struct Slow;
+
+#[async_trait]
+impl Audits for Slow {
+    async fn check(&self, ask: &AuditAsk) -> Result<(), Refusal> {
+        if ask.verify(&GENESIS, &account("Dave")) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let reason = "is not to judge this case";
+        Err(Refusal::new(RefusalCode::NotServed, "auditor", reason))
+    }
+
+    async fn open(&self, _: AuditAsk) -> Result<Vec<OpenedAnswer>, Refusal> {
+        Ok(Vec::new())
+    }
+}
+
+// GIVEN many who ask for what they may not see, in the names of auditors too
+// WHEN an auditor asks meanwhile
+// THEN it is answered at once: else anybody could have an honest operator called one that withholds
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_ask_takes_nobodys_place() {
+    let world = Arc::new(World::new());
+    let running = world.start("Bob");
+    running.executor.open_to_auditors(Arc::new(Slow));
+    let crowd: Vec<_> = (0..20)
+        .map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move { refused(&world, ask("Dave", "Eve", "Bob")).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let endpoint = world
+        .chain
+        .with(|state| state.endpoints[&account("Bob")].clone());
+    let began = Instant::now();
+    let opened = fetch(&world.client, &endpoint, &ask("Dave", "Dave", "Bob")).await;
+    assert!(opened.unwrap().is_empty());
+    assert!(began.elapsed() < Duration::from_secs(2));
+    for refused in crowd {
+        assert_eq!(refused.await.unwrap().code, RefusalCode::NotServed);
+    }
+}
+
+// GIVEN clients that send long bodies as slowly as they may, as many as are read at once
+// WHEN an auditor asks
+// THEN it is heard
+#[tokio::test(flavor = "multi_thread")]
+async fn who_dawdles_keeps_no_auditor_away() {
+    let mut world = World::new();
+    world.executor.reading = 2;
+    let running = world.start("Bob");
+    running.executor.open_to_auditors(Arc::new(Slow));
+    for _ in 0..2 {
+        let socket = TokioIo::new(raw::secure(running.address).await);
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), socket)
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let drip = futures::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let byte = bytes::Bytes::from_static(&[0]);
+            Some((Ok::<_, Infallible>(Frame::data(byte)), ()))
+        });
+        let request = http::Request::post(format!("https://{}{REQUEST_PATH}", running.address))
+            .body(http_body_util::StreamBody::new(Box::pin(drip)))
+            .unwrap();
+        tokio::spawn(async move { sender.send_request(request).await });
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let endpoint = world
+        .chain
+        .with(|state| state.endpoints[&account("Bob")].clone());
+    let opened = fetch(&world.client, &endpoint, &ask("Dave", "Dave", "Bob")).await;
+    assert!(opened.unwrap().is_empty());
 }

@@ -157,6 +157,13 @@ impl Opener {
 
 #[async_trait]
 impl Audits for Opener {
+    async fn check(&self, ask: &AuditAsk) -> Result<(), Refusal> {
+        let checked = self.checked(ask).await;
+        checked
+            .map_err(|error| failed(ask, &error))?
+            .map(|_about| ())
+    }
+
     async fn open(&self, ask: AuditAsk) -> Result<Vec<OpenedAnswer>, Refusal> {
         if matches!(
             self.worker.fault,
@@ -164,22 +171,24 @@ impl Audits for Opener {
         ) {
             return Err(Refusal::new(RefusalCode::Internal, "journal", "test fault"));
         }
-        let failed = |error: anyhow::Error| {
-            tracing::error!(
-                case = ask.case,
-                error = format!("{error:#}"),
-                "opening answers"
-            );
-            // Paths of this machine are nobody else's business.
-            Refusal::new(
-                RefusalCode::Internal,
-                "journal",
-                "cannot be read now; try again",
-            )
-        };
+        let failed = |error: anyhow::Error| failed(&ask, &error);
         let about = self.checked(&ask).await.map_err(failed)??;
         self.answers(about).await.map_err(failed)
     }
+}
+
+fn failed(ask: &AuditAsk, error: &anyhow::Error) -> Refusal {
+    tracing::error!(
+        case = ask.case,
+        error = format!("{error:#}"),
+        "opening answers"
+    );
+    // Paths of this machine are nobody else's business.
+    Refusal::new(
+        RefusalCode::Internal,
+        "journal",
+        "cannot be read now; try again",
+    )
 }
 
 /// Posts on chain what an opening is demanded of there: of takings every answer that was drawn, of a report its trace.

@@ -3,6 +3,7 @@
 mod answer;
 mod check;
 mod live;
+mod openings;
 mod serve;
 
 use crate::{
@@ -20,6 +21,7 @@ use chasqui_primitives::{
     CheckpointRoot, NumericProfile,
 };
 use live::Live;
+use openings::Openings;
 use sp_core::H256;
 use std::{
     collections::HashMap,
@@ -30,9 +32,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Semaphore;
-
-/// Most auditors whom answers are opened to at once: each may be sent some forty megabytes.
-const OPENINGS: usize = 4;
 
 /// Where an executor finds what computes.
 #[async_trait]
@@ -55,7 +54,8 @@ pub struct ExecutorConfig {
     pub connections: usize,
     /// Most requests at once on one connection.
     pub streams: u32,
-    /// Most request bodies that are read at once, each of up to [`crate::wire::MAX_ASK_BYTES`]: bounds their memory.
+    /// Most request bodies that are read at once, each of up to [`crate::wire::MAX_ASK_BYTES`]: bounds their memory. Short
+    /// ones, of auditors and others who ask for what is held, are as many as connections.
     pub reading: usize,
     /// Most requests that are computed or wait for it.
     pub computing: usize,
@@ -150,11 +150,13 @@ struct Inner {
     /// What is being computed.
     live: Mutex<HashMap<(SessionId, Seq), Arc<Live>>>,
     connections: Arc<Semaphore>,
+    /// Bodies that are read; short ones by themselves.
     reading: Arc<Semaphore>,
+    reading_short: Semaphore,
     computing: Arc<Semaphore>,
-    /// What is opened to auditors, and how many of them at once.
+    /// What is opened to auditors, and who reads it.
     audits: OnceLock<Arc<dyn Audits>>,
-    opening: Semaphore,
+    openings: Openings,
     /// Where blobs are handed out.
     desk: OnceLock<Arc<Desk>>,
     counters: Counters,
@@ -223,9 +225,10 @@ impl Executor {
                 live: Mutex::default(),
                 connections: Arc::new(Semaphore::new(config.connections)),
                 reading: Arc::new(Semaphore::new(config.reading)),
+                reading_short: Semaphore::new(config.connections),
                 computing: Arc::new(Semaphore::new(config.computing)),
                 audits: OnceLock::new(),
-                opening: Semaphore::new(OPENINGS),
+                openings: Openings::default(),
                 desk: OnceLock::new(),
                 counters: Counters::default(),
                 config,

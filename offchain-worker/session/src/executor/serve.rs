@@ -1,6 +1,6 @@
 //! Connections: bounded in number, time and memory, whatever the peer does.
 
-use super::{count, live::Follower, Executor, Inner};
+use super::{count, live::Follower, openings::Opening, Executor, Inner};
 use crate::{
     audit::{self, AuditAsk, AUDIT_PATH},
     blobs::{ChunksAsk, DescribeAsk, Desk, Pieces, CHUNKS_PATH, DESCRIBE_PATH, MAX_BLOB_ASK_BYTES},
@@ -44,6 +44,8 @@ type AnswerBody = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Largest list of headers, in bytes.
 const MAX_HEADERS: u32 = 8 * 1_024;
+/// Longest body of a question that carries no prompt, in bytes.
+const MAX_SHORT_BYTES: usize = 4_096;
 /// How often a connection's age and idleness are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// What a connection that is asked to end may still take to end by itself.
@@ -274,10 +276,12 @@ impl Inner {
                 });
                 response(StatusCode::OK, StreamBody::new(frames).boxed_unsync())
             }
-            Ok(Served::Opened(frames)) => {
-                let frames = frames.into_iter().map(|bytes| Ok(Frame::data(bytes)));
-                let body = StreamBody::new(stream::iter(frames));
-                response(StatusCode::OK, body.boxed_unsync())
+            Ok(Served::Opened(opening)) => {
+                let frames = stream::unfold((opening, busy), |(opening, busy)| async move {
+                    let frame = opening.next()?;
+                    Some((Ok(Frame::data(frame)), (opening, busy)))
+                });
+                response(StatusCode::OK, StreamBody::new(frames).boxed_unsync())
             }
             Ok(Served::Whole(event)) => {
                 response(StatusCode::OK, Full::new(frame(&event)).boxed_unsync())
@@ -317,7 +321,8 @@ impl Inner {
         };
         let most = match path {
             DESCRIBE_PATH | CHUNKS_PATH => MAX_BLOB_ASK_BYTES,
-            _ => MAX_ASK_BYTES,
+            REQUEST_PATH => MAX_ASK_BYTES,
+            _ => MAX_SHORT_BYTES,
         };
         let bytes = self.read(request.into_body(), most + 4).await?;
         match path {
@@ -357,8 +362,8 @@ impl Inner {
             .ok_or_else(|| Refusal::new(RefusalCode::NotServed, "path", "no blobs are shared here"))
     }
 
-    /// What an auditor asks for, as frames.
-    async fn open(&self, ask: AuditAsk) -> Result<Vec<Bytes>, Refusal> {
+    /// What an auditor asks for.
+    async fn open(&self, ask: AuditAsk) -> Result<Opening, Refusal> {
         if ask.operator != self.operator {
             let reason = format!("this is {}", self.operator);
             return Err(Refusal::new(RefusalCode::NotServed, "operator", reason));
@@ -366,14 +371,18 @@ impl Inner {
         let audits = self.audits.get().ok_or_else(|| {
             Refusal::new(RefusalCode::NotServed, "path", "nothing is opened here")
         })?;
-        let _permit = self.opening.try_acquire().map_err(|_| {
+        // Who may not ask takes nobody's place.
+        audits.check(&ask).await?;
+        let opening = self.openings.begin(&ask.auditor).ok_or_else(|| {
             Refusal::new(
                 RefusalCode::Overloaded,
                 "path",
                 "too many auditors ask at once; try again in a second",
             )
         })?;
-        Ok(audit::frames(audits.open(ask).await?))
+        let frames = audit::frames(audits.open(ask).await?);
+        self.openings.fill(&opening, frames);
+        Ok(opening)
     }
 
     /// A request's body, within its bounds of size, time and memory.
@@ -385,7 +394,13 @@ impl Inner {
         if body.size_hint().lower() > most as u64 {
             return Err(too_long());
         }
-        let _permit = self.reading.try_acquire().map_err(|_| {
+        // Those who send long bodies slowly keep nobody waiting whose question is short: an auditor that is turned away would
+        // have to say that answers are withheld.
+        let places = match most > MAX_SHORT_BYTES + 4 {
+            true => &self.reading,
+            false => &self.reading_short,
+        };
+        let _permit = places.try_acquire().map_err(|_| {
             Refusal::new(
                 RefusalCode::Overloaded,
                 "body",
@@ -407,7 +422,7 @@ impl Inner {
 
 enum Served {
     Stream(Follower),
-    Opened(Vec<Bytes>),
+    Opened(Opening),
     Blob(Pieces),
     Whole(Box<Event>),
 }
