@@ -402,6 +402,30 @@ async fn hanging_up_pays_what_was_delivered() {
     until("nothing is computed", || running.executor.computing() == 0).await;
 }
 
+// GIVEN an executor that is busy with a prompt for longer than it takes to ask for the receipt
+// WHEN its client hangs up
+// THEN asking for the receipt is not wanting the answer: what comes is for what was computed until it noticed
+#[tokio::test(flavor = "multi_thread")]
+async fn hanging_up_on_a_busy_executor_does_not_buy_the_whole_answer() {
+    let world = World::new();
+    let session = world.chain.open(1, &["Bob"], SLICE);
+    let running = world.start("Bob");
+    let client = world.connect();
+    let bob = account("Bob");
+    let hold = running.hold();
+    let asked = common::question(&PROMPT, 1, 400);
+    let answer = client.ask(&session, &bob, asked).await.unwrap();
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        drop(hold);
+    };
+    let (finished, ()) = tokio::join!(client.hang_up(answer), release);
+    let receipt = &finished.unwrap()[0].receipt.receipt;
+    assert_eq!(receipt.finish, FinishReason::Cancelled);
+    assert!(receipt.output_tokens < 100, "{}", receipt.output_tokens);
+    assert_eq!(client.journal().spent(&session, &bob).unwrap().1, 0);
+}
+
 // GIVEN a client that hangs up before the first token
 // WHEN the executor notices
 // THEN the receipt is for no token at all

@@ -52,6 +52,39 @@ async fn a_dropped_answer_stops_and_frees_its_session() {
     drop(honest);
 }
 
+// GIVEN an operator that works at a prompt, and a client that goes before the first token
+// WHEN the operator comes to its end soon, or not within the time that an account is waited for
+// THEN the client is charged for the prompt: else it could have the gateway's money spent, and none of its own
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_before_the_first_token_pays_for_the_prompt() {
+    for soon in [true, false] {
+        let mut world = World::new();
+        world.client.hang_up = std::time::Duration::from_millis(20);
+        let honest = world.start("Bob");
+        let gateway = Setup::new(&["Bob"]).start(&world).await.warm().await;
+        let mut hold = Some(honest.hold());
+        let cancel = Cancel::default();
+        let leaving = async {
+            until("it is in flight", || gateway.spent(&["Bob"]).1 > 0).await;
+            cancel.cancel();
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            if soon {
+                hold.take();
+            }
+        };
+        let asking = gateway.listen(request(7, 480), cancel.clone(), usize::MAX);
+        let (heard, ()) = tokio::join!(asking, leaving);
+        let charged = match heard.end {
+            Ok(finished) => finished.price,
+            Err(failure) if failure.delivered => failure.price,
+            Err(failure) => panic!("nobody pays: {failure:?}"),
+        };
+        // No more than what was computed until the operator noticed.
+        let most = price(3, 60);
+        assert!((price(3, 0)..=most).contains(&charged), "{charged}");
+    }
+}
+
 // GIVEN a request that waits for a session
 // WHEN it is cancelled
 // THEN it ends at once and costs nothing

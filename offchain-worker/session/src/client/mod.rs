@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod connection;
 mod error;
+mod hang_up;
 mod void;
 
 pub use answer::{Answer, Finished, Output};
@@ -44,7 +45,7 @@ pub struct ClientConfig {
     /// For how many blocks a request may be begun. One that lapses unserved blocks its channel until the operator is
     /// back to void it.
     pub valid_blocks: u32,
-    /// How long [`Client::hang_up`] lets an executor notice before it asks for the receipt.
+    /// How long [`Client::hang_up`] lets an executor notice before it asks for the receipt; twice as long each time.
     pub hang_up: Duration,
 }
 
@@ -239,17 +240,6 @@ impl Client {
                 Err(error) => Err(error),
             },
         }
-    }
-
-    /// Ends an answer early and takes the receipt for what was delivered.
-    ///
-    /// # Errors
-    /// As [`Self::resume`].
-    pub async fn hang_up(&self, answer: Answer) -> Result<Vec<Finished>, ClientError> {
-        let (session, operator) = answer.channel();
-        drop(answer);
-        tokio::time::sleep(self.inner.config.hang_up).await;
-        self.resume(&session, &operator).await
     }
 
     /// Asks again for an answer that was received before: the operator must send the same.

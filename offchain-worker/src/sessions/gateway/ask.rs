@@ -27,7 +27,9 @@ use tokio::sync::mpsc;
 
 /// Longest that an operator may take to accept a request.
 const ACCEPT: Duration = Duration::from_secs(15);
-/// And to send the first token of it.
+/// And while nobody waits for it any more: the account must come before it is given up.
+const LEAVE: Duration = Duration::from_secs(5);
+/// Longest that it may take to send the first token.
 const FIRST_TOKEN: Duration = Duration::from_secs(60);
 /// Longest wait for a session.
 const WAIT: Duration = Duration::from_secs(90);
@@ -297,8 +299,19 @@ impl Task {
                 });
             }
             () = self.is_given_up() => {
-                shared.abandon(asking, *session, operator.clone());
-                return Attempt::Stop(self.gone());
+                // What was signed is paid, and by whoever wanted it: else one could have others' money spent by asking much and
+                // going at once.
+                match tokio::time::timeout(LEAVE, &mut asking).await {
+                    Ok(Ok(Ok(answer))) => return self.hang_up(answer, 0, session, operator).await,
+                    Ok(Ok(Err(error))) => {
+                        let attempt = self.refused(session, operator, &error).await;
+                        return self.left(attempt, session, operator).await;
+                    }
+                    _ => {
+                        shared.abandon(asking, *session, operator.clone());
+                        return Attempt::Stop(self.owed(0));
+                    }
+                }
             }
         };
         match asked {
@@ -320,7 +333,7 @@ impl Task {
     ) -> Attempt {
         let shared = &self.shared;
         let blame = Blame::of(error);
-        shared.blamed(operator, &blame, error);
+        shared.blamed(session, operator, &blame, error);
         match blame {
             Blame::Lost => shared.pool().lose(session, operator),
             _ => {
@@ -433,7 +446,7 @@ impl Task {
         let seq = answer.seq();
         let receipts = shared.client.hang_up(answer).await;
         if let Err(error) = &receipts {
-            shared.blamed(operator, &Blame::of(error), error);
+            shared.blamed(session, operator, &Blame::of(error), error);
         }
         let mut ours = None;
         for finished in receipts.unwrap_or_default() {
@@ -455,11 +468,25 @@ impl Task {
                 let _ = self.events.send(Event::Finished(ended)).await;
                 Attempt::Over
             }
-            None => Attempt::Stop(Failure {
-                delivered: taken > 0,
-                price: self.price_of(taken),
-                ..self.gone()
-            }),
+            None => Attempt::Stop(self.owed(taken)),
+        }
+    }
+
+    /// It was given up while an operator was asked, which did not take it: nothing is owed unless it was signed.
+    async fn left(&self, attempt: Attempt, session: &SessionId, operator: &AccountId) -> Attempt {
+        match (attempt, self.shared.read_books(session, operator).await) {
+            (_, true) => Attempt::Stop(self.owed(0)),
+            (Attempt::Stop(failure), false) => Attempt::Stop(failure),
+            (_, false) => Attempt::Stop(self.gone()),
+        }
+    }
+
+    /// It was given up, and what its operator had taken on has no receipt yet: the prompt, and the tokens that came.
+    fn owed(&self, taken: u32) -> Failure {
+        Failure {
+            delivered: true,
+            price: self.price.of(self.request.prompt_ids.len(), taken as usize),
+            ..self.gone()
         }
     }
 
@@ -473,7 +500,7 @@ impl Task {
     ) -> Attempt {
         let shared = &self.shared;
         let blame = Blame::of(error);
-        shared.blamed(operator, &blame, error);
+        shared.blamed(session, operator, &blame, error);
         if shared.read_books(session, operator).await {
             shared.recover(*session, operator.clone(), taken as usize);
         }
