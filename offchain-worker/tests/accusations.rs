@@ -214,3 +214,26 @@ fn only_two_receipts_for_one_request_prove_fraud() {
     keep(1, receipt(&first, 7), receipt(&first, 8));
     assert_eq!(world.contradictions(), 1);
 }
+
+// GIVEN a receipt that did not fit, and was refused and kept
+// WHEN the request is sent again, and answered with a receipt that does fit
+// THEN both together prove fraud
+#[test]
+fn a_refused_receipt_and_the_one_that_came_later_prove_fraud() {
+    let world = World::new();
+    let asked = world.asks();
+    let conflict = Conflict {
+        first: None,
+        second: receipt(&asked, 7),
+    };
+    world
+        .journal
+        .conflict(&SESSION, &bob(), 1, &conflict)
+        .unwrap();
+    let done = Done {
+        receipt: receipt(&asked, 8),
+        output: vec![5; 8],
+    };
+    world.journal.done(&done).unwrap();
+    assert_eq!(world.contradictions(), 1);
+}

@@ -11,7 +11,10 @@ use chasqui_primitives::{
     session::{receipts_conflict, Seq, SessionId},
     Balance,
 };
-use chasqui_session::{journal::ClientJournal, AccountId, SignedReceipt, SignedRequest};
+use chasqui_session::{
+    journal::{ClientJournal, Conflict},
+    AccountId, SignedReceipt, SignedRequest,
+};
 
 /// Conflicts of one channel that are looked at.
 const MOST_CONFLICTS: usize = 1_024;
@@ -49,7 +52,8 @@ pub fn evidence(
     Ok((request, receipt))
 }
 
-/// Pairs of receipts for one request, which prove fraud by themselves.
+/// Pairs of receipts for one request, which prove fraud by themselves. A receipt that was refused because it did not fit
+/// stands against the one that was taken in the end.
 ///
 /// # Errors
 /// The journal cannot be read.
@@ -58,12 +62,20 @@ pub fn contradictions(
     session: &SessionId,
     operator: &AccountId,
 ) -> Result<Vec<(SignedReceipt, SignedReceipt)>> {
-    let conflicts = journal.conflicts(session, operator, MOST_CONFLICTS)?;
-    Ok(conflicts
-        .into_iter()
-        .filter_map(|conflict| Some((conflict.first?, conflict.second)))
-        .filter(|(first, second)| receipts_conflict(&first.receipt, &second.receipt))
-        .collect())
+    let mut pairs = Vec::new();
+    for Conflict { first, second } in journal.conflicts(session, operator, MOST_CONFLICTS)? {
+        let first = match first {
+            Some(first) => Some(first),
+            None => {
+                let held = journal.find(session, operator, second.receipt.seq)?;
+                let done = held.and_then(|(_, done)| done);
+                done.map(|done| done.receipt)
+            }
+        };
+        pairs.extend(first.map(|first| (first, second)));
+    }
+    pairs.retain(|(first, second)| receipts_conflict(&first.receipt, &second.receipt));
+    Ok(pairs)
 }
 
 /// The settlement that an answer was claimed in, while its takings are not decided.

@@ -6,19 +6,14 @@ use crate::{
         liar::{self, accepted, receipt, signed, tokens},
         until, World, CHECKPOINT,
     },
-    world::{name, Setup},
+    world::{name, Notes, Setup},
 };
 use anyhow::Result;
-use async_trait::async_trait;
-use chasqui_audit::default_thresholds;
 use chasqui_engine::Engine;
-use chasqui_primitives::{audit::AuditThresholds, CheckpointRoot, NumericProfile};
-use chasqui_session::{
-    wire::{frame, Ask, Event},
-    SignedReceipt, SignedRequest,
-};
-use chasqui_worker::sessions::gateway::audit::{Auditor, Court, Weights, WHOLE};
-use std::sync::{Arc, Mutex};
+use chasqui_primitives::{CheckpointRoot, NumericProfile};
+use chasqui_session::wire::{frame, Ask, Event};
+use chasqui_worker::sessions::gateway::audit::{Auditor, Weights, WHOLE};
+use std::sync::Arc;
 
 struct OneEngine;
 
@@ -29,24 +24,6 @@ impl Weights for OneEngine {
 
     fn engine(&self, _: &CheckpointRoot, _: NumericProfile) -> Result<Arc<Engine>> {
         Ok(engine())
-    }
-}
-
-#[derive(Default)]
-struct Notes(Mutex<Vec<(SignedRequest, SignedReceipt)>>);
-
-#[async_trait]
-impl Court for Notes {
-    async fn thresholds(&self, _: &CheckpointRoot) -> Result<AuditThresholds> {
-        Ok(default_thresholds())
-    }
-
-    async fn report(&self, request: &SignedRequest, receipt: &SignedReceipt) -> Result<()> {
-        self.0
-            .lock()
-            .unwrap()
-            .push((request.clone(), receipt.clone()));
-        Ok(())
     }
 }
 
@@ -76,7 +53,7 @@ async fn honest_answers_are_found_valid() {
     for other in ["soft", "hard", "failed", "dropped"] {
         assert_eq!(audits.with_label_values(&[other]).get(), 0, "{other}");
     }
-    assert!(court.0.lock().unwrap().is_empty());
+    assert!(court.reports.lock().unwrap().is_empty());
     drop(honest);
 }
 
@@ -111,7 +88,7 @@ async fn a_cheat_is_found_reported_and_shunned() {
     let heard = gateway.ask(8, 16).await;
     assert_eq!(heard.tokens, expected(&[0, 40, 41], 8, 16));
     assert_eq!(heard.finished().operator, Some(name("Dave")));
-    let reports = court.0.lock().unwrap();
+    let reports = court.reports.lock().unwrap();
     assert_eq!(reports.len(), 1);
     let (request, receipt) = &reports[0];
     assert_eq!(receipt.receipt.seq, request.request.seq);
@@ -145,6 +122,6 @@ async fn what_is_not_wanted_is_not_done() {
             until("it is found", || hard() == found).await;
         }
         assert_eq!(hard(), found);
-        assert!(court.0.lock().unwrap().is_empty());
+        assert!(court.reports.lock().unwrap().is_empty());
     }
 }

@@ -6,6 +6,7 @@ mod common;
 mod audits;
 mod concurrent;
 mod failover;
+mod fraud;
 mod hang_up;
 mod money;
 mod own_trouble;

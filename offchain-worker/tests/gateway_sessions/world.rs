@@ -2,15 +2,18 @@
 
 use crate::common::{account, key, MemoryChain, Session, World, CHECKPOINT};
 use async_trait::async_trait;
+use chasqui_audit::default_thresholds;
 use chasqui_engine::{batch::Limits, LoadOptions, Sampling};
 use chasqui_gateway::{
     upstream::{Cancel, Event, Failure, Finished, Model, Request},
     LocalUpstream, ModelFolder, Upstream,
 };
-use chasqui_primitives::{session::SessionId, Balance};
-use chasqui_session::{journal::ClientJournal, Client, ClientConfig, HashSigner};
+use chasqui_primitives::{audit::AuditThresholds, session::SessionId, Balance, CheckpointRoot};
+use chasqui_session::{
+    journal::ClientJournal, Client, ClientConfig, HashSigner, SignedReceipt, SignedRequest,
+};
 use chasqui_worker::sessions::gateway::{
-    audit::Auditor,
+    audit::{Auditor, Court},
     facts::{Deed, Facts, Member, Offer, Outcome, SessionFacts, Treasury},
     model::Described,
     operators::Operators,
@@ -158,6 +161,32 @@ pub fn model() -> Model {
     MODEL.get_or_init(load).clone()
 }
 
+/// A chain that notes what is brought before it.
+#[derive(Default)]
+pub struct Notes {
+    pub reports: Mutex<Vec<(SignedRequest, SignedReceipt)>>,
+    pub frauds: Mutex<Vec<(SignedReceipt, SignedReceipt)>>,
+}
+
+#[async_trait]
+impl Court for Notes {
+    async fn thresholds(&self, _: &CheckpointRoot) -> anyhow::Result<AuditThresholds> {
+        Ok(default_thresholds())
+    }
+
+    async fn report(&self, request: &SignedRequest, receipt: &SignedReceipt) -> anyhow::Result<()> {
+        let report = (request.clone(), receipt.clone());
+        self.reports.lock().unwrap().push(report);
+        Ok(())
+    }
+
+    async fn prove_fraud(&self, one: &SignedReceipt, other: &SignedReceipt) -> anyhow::Result<()> {
+        let proof = (one.clone(), other.clone());
+        self.frauds.lock().unwrap().push(proof);
+        Ok(())
+    }
+}
+
 pub struct Gateway {
     pub upstream: SessionUpstream,
     pub treasury: Arc<MemoryTreasury>,
@@ -169,6 +198,7 @@ pub struct Setup {
     pub free: Balance,
     pub pool: PoolConfig,
     pub auditor: Option<Auditor>,
+    pub court: Arc<Notes>,
     pub first_session: u8,
 }
 
@@ -179,6 +209,7 @@ impl Setup {
             free: 100 * DEPOSIT,
             pool: pool(),
             auditor: None,
+            court: Arc::default(),
             first_session: 0,
         }
     }
@@ -207,6 +238,7 @@ impl Setup {
             described: vec![Described::of(CHECKPOINT, model())],
             operators: Operators::default(),
             auditor: self.auditor,
+            court: self.court,
             live: None,
         })
         .await

@@ -45,7 +45,7 @@ pub struct Answered {
     pub seq: Seq,
 }
 
-/// What an audit needs of the chain.
+/// What is asked of the chain about false answers.
 #[async_trait]
 pub trait Court: Send + Sync {
     /// How a checkpoint's answers are judged.
@@ -59,6 +59,12 @@ pub trait Court: Send + Sync {
     /// # Errors
     /// The chain refuses the report, in its words.
     async fn report(&self, request: &SignedRequest, receipt: &SignedReceipt) -> Result<()>;
+
+    /// Proves by two receipts for one request that their operator is false.
+    ///
+    /// # Errors
+    /// The chain refuses the proof, in its words.
+    async fn prove_fraud(&self, first: &SignedReceipt, second: &SignedReceipt) -> Result<()>;
 }
 
 /// Where an audit finds what to replay with.

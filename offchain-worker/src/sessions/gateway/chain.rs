@@ -8,8 +8,9 @@ use crate::{
     cli::funds,
     registry,
     sessions::{
+        accuse,
         client::sessions_of,
-        convert::{channel_of, receipt_for_chain, request_for_chain},
+        convert::channel_of,
         ours, theirs,
         view::{self, Finalised},
     },
@@ -383,9 +384,13 @@ impl Court for ChainTreasury {
     }
 
     async fn report(&self, request: &SignedRequest, receipt: &SignedReceipt) -> Result<()> {
-        let (request, receipt) = (request_for_chain(request), receipt_for_chain(receipt));
-        let call = api::tx().sessions().report(request, receipt, None);
-        self.chain.submit(&self.signer, &call).await?;
+        // It may have been settled by now: then the chain wants to know where.
+        accuse::report(&self.chain, &self.signer, request, receipt).await?;
+        Ok(())
+    }
+
+    async fn prove_fraud(&self, first: &SignedReceipt, second: &SignedReceipt) -> Result<()> {
+        accuse::prove_fraud(&self.chain, &self.signer, first, second).await?;
         Ok(())
     }
 }

@@ -53,7 +53,8 @@ impl Shared {
         let gone = self.pool().observe(&facts, self.now());
         let unread = self.pool().unread();
         for (session, operator) in unread {
-            // What was spent, and what is still in flight, is in the journal.
+            // What was spent, what is still in flight, and what was found out before a restart, is in the journal.
+            self.accuse(session, operator.clone());
             if self.read_books(&session, &operator).await {
                 self.recover(session, operator, 0);
             }

@@ -11,6 +11,7 @@
 //! | [`blame`], [`operators`] | whose fault an error is, and who is avoided for how long |
 //! | [`model`] | checkpoints as models |
 //! | [`audit`] | replays a share of the answers, and reports what is false |
+//! | `fraud` | proofs of fraud, as soon as there is one |
 //! | [`follow`] | the chain on the live page |
 //! | [`metrics`] | what Prometheus sees |
 
@@ -20,6 +21,7 @@ pub mod blame;
 pub mod chain;
 pub mod facts;
 pub mod follow;
+mod fraud;
 mod keeper;
 pub mod metrics;
 pub mod model;
@@ -30,7 +32,7 @@ mod recover;
 use anyhow::{Context, Result};
 use ask::Task;
 use async_trait::async_trait;
-use audit::{Answered, Auditor};
+use audit::{Answered, Auditor, Court};
 use blame::Blame;
 use chasqui_gateway::{
     live::SessionState,
@@ -52,7 +54,7 @@ use model::Described;
 use operators::Operators;
 use pool::{Millis, Pool, PoolConfig};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -85,6 +87,8 @@ pub struct Parts {
     pub operators: Operators,
     /// Replays a share of the answers.
     pub auditor: Option<Auditor>,
+    /// Where fraud is proven.
+    pub court: Arc<dyn Court>,
     /// The live page.
     pub live: Option<Arc<LiveFeed>>,
 }
@@ -100,6 +104,7 @@ pub struct Shared {
     terms: RwLock<HashMap<CheckpointRoot, Option<Terms>>>,
     metrics: SessionMetrics,
     auditor: Option<Auditor>,
+    court: Arc<dyn Court>,
     live: Option<Arc<LiveFeed>>,
     /// A session may be free.
     changed: Notify,
@@ -109,6 +114,8 @@ pub struct Shared {
     started: Instant,
     /// Why the last deed was refused.
     last: Mutex<Option<String>>,
+    /// Channels whose operator was accused of fraud.
+    accused: Mutex<HashSet<(SessionId, AccountId)>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -122,6 +129,10 @@ impl Shared {
 
     fn operators(&self) -> MutexGuard<'_, Operators> {
         locked(&self.operators)
+    }
+
+    fn accused(&self) -> MutexGuard<'_, HashSet<(SessionId, AccountId)>> {
+        locked(&self.accused)
     }
 
     fn now(&self) -> Millis {
@@ -146,26 +157,38 @@ impl Shared {
     }
 
     /// Takes an error down where it belongs.
-    fn blamed(&self, operator: &AccountId, blame: &Blame, error: &ClientError) {
+    fn blamed(
+        self: &Arc<Self>,
+        session: &SessionId,
+        operator: &AccountId,
+        blame: &Blame,
+        error: &ClientError,
+    ) {
         let counter = self.metrics.failures.with_label_values(&[blame.name()]);
         counter.inc();
         let now = Instant::now();
         match blame {
             Blame::Operator | Blame::Doubtful => self.operators().failed(operator, now),
             Blame::Busy => self.operators().busy(operator, now),
-            Blame::False => self.found_false(operator, error),
+            Blame::False => self.found_false(session, operator, error),
             _ => {}
         }
     }
 
     /// An operator broke the protocol: it is never asked again.
-    fn found_false(&self, operator: &AccountId, error: &ClientError) {
+    fn found_false(
+        self: &Arc<Self>,
+        session: &SessionId,
+        operator: &AccountId,
+        error: &ClientError,
+    ) {
         let wrong = matches!(&*error.kind, ErrorKind::False(_) | ErrorKind::Fraud);
         if wrong {
             self.metrics.receipts.with_label_values(&["false"]).inc();
         }
         tracing::error!(%operator, %error, "an operator is false; it is not asked again");
         self.shun(operator);
+        self.accuse(*session, operator.clone());
     }
 
     fn shun(&self, operator: &AccountId) {
@@ -253,12 +276,14 @@ impl SessionUpstream {
             terms: RwLock::default(),
             metrics: SessionMetrics::new()?,
             auditor: parts.auditor,
+            court: parts.court,
             live: parts.live,
             changed: Notify::new(),
             kick: Notify::new(),
             stop: Cancel::default(),
             started: Instant::now(),
             last: Mutex::default(),
+            accused: Mutex::default(),
         });
         shared.look().await.context("looking at the chain")?;
         tokio::spawn(shared.clone().keep());

@@ -57,6 +57,8 @@ impl Shared {
                 shared.pool().lose(&session, &operator);
             }
             shared.read_books(&session, &operator).await;
+            // A receipt that was refused before may contradict the one that came now.
+            shared.accuse(session, operator.clone());
             shared.pool().unstick(&session, &operator);
             shared.metrics.stuck.dec();
             shared.changed.notify_waiters();
@@ -81,7 +83,12 @@ impl Shared {
     }
 
     /// Whether the channel can go on.
-    async fn resolve(&self, session: &SessionId, operator: &AccountId, tokens: usize) -> bool {
+    async fn resolve(
+        self: &Arc<Self>,
+        session: &SessionId,
+        operator: &AccountId,
+        tokens: usize,
+    ) -> bool {
         let mut pause = PAUSES.0;
         loop {
             tokio::time::sleep(pause).await;
@@ -96,7 +103,7 @@ impl Shared {
             let blame = Blame::of(&error);
             match blame {
                 Blame::False => {
-                    self.found_false(operator, &error);
+                    self.found_false(session, operator, &error);
                     return false;
                 }
                 Blame::Lost | Blame::Session | Blame::Doubtful => {
