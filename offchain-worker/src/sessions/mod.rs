@@ -5,6 +5,7 @@
 //! | [`accuse`] | a client's reports of false answers, and proofs of fraud, out of its journal |
 //! | [`view`] | reads the finalised chain for both sides |
 //! | `convert` | the chain client's types and ours |
+//! | [`pace`] | when an operator settles a channel, and when it tries again |
 //! | [`serve`] | an operator's executor: listens, settles, shows what auditors ask for |
 //! | [`audit`] | shows auditors what a case is about, and judges others' cases |
 //! | [`cases`] | what a case is about, as the chain has it |
@@ -17,6 +18,7 @@ pub mod cases;
 pub mod client;
 mod convert;
 pub mod gateway;
+pub mod pace;
 pub mod serve;
 pub mod view;
 

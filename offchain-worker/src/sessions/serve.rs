@@ -4,7 +4,9 @@ use super::{
     audit::Opener,
     cases::{own_reports, own_takings},
     convert::request_for_chain,
-    ours, view,
+    ours,
+    pace::{Due, Pace, Policy, Rules},
+    view,
     view::Finalised,
     SessionKey,
 };
@@ -18,7 +20,7 @@ use crate::{
 };
 use anyhow::{ensure, Context, Result};
 use async_trait::async_trait;
-use chasqui_chain::{api, Head, Static};
+use chasqui_chain::{api, ChainError, Head, Static};
 use chasqui_engine::{
     batch::{Batcher, Limits},
     Engine,
@@ -89,15 +91,6 @@ impl Models for Served {
     }
 }
 
-/// When an operator settles.
-#[derive(Clone, Copy, Debug)]
-struct Policy {
-    /// From so many planck of a channel on.
-    planck: Balance,
-    /// Whatever there is, after so many blocks.
-    blocks: u32,
-}
-
 /// Begins to listen, and to settle. Returns once the listener is there.
 ///
 /// # Errors
@@ -130,7 +123,7 @@ pub async fn start(worker: &Arc<Worker>, config: &Config) -> Result<()> {
     )?;
     let executor = Executor::new(
         ExecutorConfig::default(),
-        Arc::new(Finalised::new(worker.chain.clone())),
+        Arc::new(Finalised::new(worker.chain.clone()).not_before(journal.reached()?)),
         Arc::new(Served {
             worker: worker.clone(),
             other: Arc::default(),
@@ -175,6 +168,7 @@ async fn keep_books(worker: Arc<Worker>, journal: Arc<ExecutorJournal>, policy: 
         worker,
         journal,
         policy,
+        pace: Pace::default(),
         waiting_since: HashMap::new(),
         cleared_to: HashMap::new(),
         seen: 0,
@@ -194,6 +188,7 @@ struct Clerk {
     worker: Arc<Worker>,
     journal: Arc<ExecutorJournal>,
     policy: Policy,
+    pace: Pace,
     /// The block at which a channel was first seen with something to settle.
     waiting_since: HashMap<SessionId, u32>,
     /// Up to where a channel's journal was cleared.
@@ -216,9 +211,22 @@ impl Clerk {
         if head.number <= self.seen {
             return Ok(());
         }
+        // A node that begins anew shows sessions as if they had never been: nothing may be forgotten, or settled, by that.
+        let number = head.number;
+        let reached = self.disk(move |journal| journal.reach(number)).await?;
+        ensure!(
+            reached <= number,
+            "the node is at block {number}, and this operator's journal has seen block {reached}: it has fallen behind. If \
+             its chain was begun anew, move the journal away"
+        );
         let kept = self.protected(&head).await?;
-        let least = fetch!(head, api::storage().sessions().parameters(), ())
-            .map_or(0, |params| params.min_settlement);
+        let params = fetch!(head, api::storage().sessions().parameters(), ());
+        let params = params.context("the chain has no parameters of sessions")?;
+        let rules = Rules {
+            least: params.min_settlement,
+            most: params.max_settlements,
+            epoch: registry::epoch(&head).await?,
+        };
         let (mut from, mut entries) = (SessionId::zero(), Vec::new());
         loop {
             let page = self
@@ -226,8 +234,8 @@ impl Clerk {
                 .await?;
             for session in &page {
                 let first = kept.get(session).copied();
-                if let Some(entry) = self.channel(&head, session, first, least).await? {
-                    entries.push((*session, entry));
+                if let Some(claim) = self.channel(&head, session, first, &rules).await? {
+                    entries.push(claim);
                 }
             }
             let Some(last) = page.last().filter(|_| page.len() == PAGE) else {
@@ -235,10 +243,15 @@ impl Clerk {
             };
             from = next_id(last);
         }
+        // One client's channel must not keep the others' from being settled.
+        let mut outcome = Ok(());
         for part in entries.chunks(MOST_ENTRIES) {
-            self.settle(part).await?;
+            if let Err(error) = self.settle(part, number).await {
+                outcome = Err(error);
+            }
         }
-        self.seen = head.number;
+        outcome?;
+        self.seen = number;
         Ok(())
     }
 
@@ -271,15 +284,14 @@ impl Clerk {
         Ok(first)
     }
 
-    /// Brings one channel's journal up to the chain; what to settle now, if anything. `least`: what the chain takes of a
-    /// channel that goes on, in planck.
+    /// Brings one channel's journal up to the chain; what to settle now, if anything.
     async fn channel(
         &mut self,
         head: &Head,
         id: &SessionId,
         protected: Option<Seq>,
-        least: Balance,
-    ) -> Result<Option<Entry>> {
+        rules: &Rules,
+    ) -> Result<Option<Claimed>> {
         let operator = ours(&self.worker.operator);
         let id = *id;
         let Some(standing) = view::standing(head, &id, &operator).await? else {
@@ -288,6 +300,7 @@ impl Clerk {
                 self.disk(move |journal| journal.forget(&id)).await?;
                 self.waiting_since.remove(&id);
                 self.cleared_to.remove(&id);
+                self.pace.forget(&id);
             }
             return Ok(None);
         };
@@ -322,34 +335,62 @@ impl Clerk {
             return Ok(None);
         };
         let since = *self.waiting_since.entry(id).or_insert(head.number);
-        let waited = head.number.saturating_sub(since);
         let ending = !standing.open || standing.channel.shrink.is_some();
-        let due = claim.sum >= self.policy.planck || waited >= self.policy.blocks || ending;
-        let enough = ending || claim.sum >= least;
-        if !due || !enough || claim.sum == 0 {
+        let key = (id, self.worker.operator);
+        let record = fetch!(head, api::storage().sessions().channels(), key);
+        let due = Due {
+            first: claim.first,
+            sum: claim.sum,
+            waited: head.number.saturating_sub(since),
+            ending,
+            settled: record.map_or((0, 0), |record| (record.settled_in, record.settlements)),
+        };
+        let now = head.number;
+        if !self.pace.is_due(&id, &due, &self.policy, rules, now) {
             return Ok(None);
         }
-        Ok(Some(Entry {
+        let entry = Entry {
             request: request_for_chain(&request),
             claim: Static(claim),
             // The hot key signs the transaction, which is as good.
             signature: None,
+        };
+        Ok(Some(Claimed {
+            session: id,
+            ending,
+            entry,
         }))
     }
 
-    async fn settle(&mut self, entries: &[(SessionId, Entry)]) -> Result<()> {
-        let planck: Balance = entries.iter().map(|(_, entry)| entry.claim.0.sum).sum();
-        let list: Vec<Entry> = entries.iter().map(|(_, entry)| entry.clone()).collect();
+    async fn settle(&mut self, claims: &[Claimed], now: u32) -> Result<()> {
+        let planck: Balance = claims.iter().map(|of| of.entry.claim.0.sum).sum();
+        let list: Vec<Entry> = claims.iter().map(|of| of.entry.clone()).collect();
         let call = api::tx()
             .sessions()
             .settle(bounded("the settlements", &list, 64)?);
-        self.worker.submit(&call).await.context("settling")?;
-        for (session, _) in entries {
-            self.waiting_since.remove(session);
+        let outcome = self.worker.submit(&call).await;
+        // It was in a block, and cost its fee. Which claims were taken the finalised chain will show.
+        if matches!(&outcome, Ok(()) | Err(ChainError::Dispatch { .. })) {
+            for of in claims {
+                let first = of.entry.claim.0.first;
+                self.pace.tried(of.session, first, of.ending, now);
+            }
         }
-        tracing::info!(channels = entries.len(), planck, "settled");
+        outcome.context("settling")?;
+        for of in claims {
+            self.waiting_since.remove(&of.session);
+        }
+        tracing::info!(channels = claims.len(), planck, "settled");
         Ok(())
     }
+}
+
+/// A claim to be sent.
+struct Claimed {
+    session: SessionId,
+    /// Its channel is about to end.
+    ending: bool,
+    entry: Entry,
 }
 
 /// The id behind `id`; past the last one, the last one again.
