@@ -11,7 +11,7 @@ use subxt::{rpcs::rpc_params, tx::Payload};
 use api::runtime_types::{
     chasqui_runtime::{governance::origins::pallet_origins::Origin as TrackOrigin, OriginCaller},
     frame_support::traits::{preimages::Bounded, schedule::DispatchTime},
-    pallet_economy::types::Census,
+    pallet_economy::types::{Census, Params as PriceParams},
     pallet_referenda::types::{Curve, ReferendumInfo, TrackDetails},
 };
 
@@ -228,6 +228,24 @@ pub async fn vote_price(
         }
     }
     Ok(())
+}
+
+/// The parameters of prices and subsidy as they are, with other bounds of the price.
+///
+/// # Errors
+/// The bounds make no sense, or the chain cannot be read.
+pub async fn price_bounds(head: &Head, lowest: Balance, highest: Balance) -> Result<PriceParams> {
+    ensure!(
+        lowest > 0 && lowest <= highest,
+        "--lowest must be above zero and not above --highest"
+    );
+    let params = fetch!(head, api::storage().economy().parameters(), ())
+        .context("this chain has no parameters of prices")?;
+    Ok(PriceParams {
+        lowest_price: lowest,
+        highest_price: highest,
+        ..params
+    })
 }
 
 /// The running price of a unit, the last ones by epoch, and what an operator votes.

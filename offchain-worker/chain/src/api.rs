@@ -95,3 +95,6 @@
 )]
 mod generated {}
 pub use generated::*;
+
+/// The macro above does not tell the compiler which file it reads: without this, an edited file would not be read again.
+const _: &[u8] = include_bytes!("../metadata.scale");

@@ -5,10 +5,12 @@
 pub mod blocks;
 pub mod chat;
 pub mod gateway;
+pub mod governance;
 pub mod interrupt;
 pub mod network;
 pub mod process;
 pub mod scenes;
+pub mod training;
 
 pub use gateway::Gateway;
 pub use network::{Network, NodeOptions, Operator, Settling, WorkerHandle};

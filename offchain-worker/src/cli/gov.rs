@@ -25,6 +25,8 @@ pub enum GovCommand {
     Vote(VoteCommand),
     /// Delegate an operator's vote on a track to another operator, for referenda from the next block on.
     Delegate(DelegateCommand),
+    /// Say that a grant's milestone is reached, by its beneficiary. A referendum then approves or declines it.
+    Prove(ProveCommand),
     /// List the newest referenda.
     List {
         /// How many.
@@ -77,6 +79,17 @@ pub enum ProposeCommand {
         /// The checkpoint, by root.
         #[arg(value_name = "ROOT", value_parser = parse_hash)]
         checkpoint: H256,
+        #[command(flatten)]
+        with: Submission,
+    },
+    /// Other bounds of the price of a unit of compute.
+    PriceBounds {
+        /// The lowest price, in DOT.
+        #[arg(long, value_name = "DOT", value_parser = parse_dot)]
+        lowest: Balance,
+        /// The highest price, in DOT.
+        #[arg(long, value_name = "DOT", value_parser = parse_dot)]
+        highest: Balance,
         #[command(flatten)]
         with: Submission,
     },
@@ -165,12 +178,52 @@ pub struct DelegateCommand {
     with: Submission,
 }
 
+/// Prove a milestone.
+#[derive(Debug, clap::Args)]
+pub struct ProveCommand {
+    /// The grant.
+    #[arg(long, value_name = "NUMBER")]
+    grant: u32,
+    /// Its milestone.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    milestone: u32,
+    /// Hash of what shows that it is reached.
+    #[arg(long, value_name = "HASH", value_parser = parse_hash)]
+    evidence: H256,
+    #[command(flatten)]
+    with: Submission,
+}
+
+impl ProveCommand {
+    async fn run(self) -> Result<()> {
+        let Submission { key, node, json } = self.with;
+        key.signer()?;
+        let chain = &node.connect().await?;
+        let prove = api::tx()
+            .training_fund()
+            .prove(self.grant, self.milestone, self.evidence);
+        key.sign(chain, |signer| async move {
+            chain.submit(&signer, &prove).await
+        })
+        .await?;
+        let value = json!({ "grant": self.grant, "milestone": self.milestone });
+        json.print(&value, || {
+            println!(
+                "milestone {} of grant {} waits for approval",
+                self.milestone, self.grant
+            );
+        });
+        Ok(())
+    }
+}
+
 impl GovCommand {
     pub async fn run(self) -> Result<()> {
         match self {
             Self::Propose(command) => command.run().await,
             Self::Vote(command) => command.run().await,
             Self::Delegate(command) => command.run().await,
+            Self::Prove(command) => command.run().await,
             Self::List { most, node, json } => {
                 let chain = node.connect().await?;
                 let polls = governance::polls_json(&chain.head().await?, most.min(1_000)).await?;
@@ -236,6 +289,7 @@ impl ProposeCommand {
             Self::Call { with, .. }
             | Self::AcceptCheckpoint { with, .. }
             | Self::RetireCheckpoint { with, .. }
+            | Self::PriceBounds { with, .. }
             | Self::Grant { with, .. }
             | Self::ApproveMilestone { with, .. } => with,
         }
@@ -258,6 +312,14 @@ impl ProposeCommand {
             Self::RetireCheckpoint { checkpoint, .. } => {
                 let call = tx.checkpoints().retire(*checkpoint);
                 (Track::Checkpoints, governance::encoded(chain, &call).await?)
+            }
+            Self::PriceBounds {
+                lowest, highest, ..
+            } => {
+                let params =
+                    governance::price_bounds(&chain.head().await?, *lowest, *highest).await?;
+                let call = tx.economy().set_params(params);
+                (Track::Economics, governance::encoded(chain, &call).await?)
             }
             Self::Grant {
                 track,

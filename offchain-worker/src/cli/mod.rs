@@ -4,6 +4,7 @@ pub mod account;
 pub mod audit;
 pub mod checkpoint;
 pub mod failure;
+pub mod fund;
 pub mod funds;
 pub mod gateway;
 pub mod gateway_sessions;
@@ -72,6 +73,8 @@ enum Command {
     #[command(subcommand)]
     Train(train::TrainCommand),
     #[command(subcommand)]
+    Fund(fund::FundCommand),
+    #[command(subcommand)]
     Gov(gov::GovCommand),
     #[command(subcommand)]
     Price(gov::PriceCommand),
@@ -96,6 +99,7 @@ impl Command {
             Self::Job(command) => done(quiet(|| block_on(command.run()))),
             Self::Session(command) => done(quiet(|| block_on(command.run()))),
             Self::Train(command) => done(quiet(|| block_on(command.run()))),
+            Self::Fund(command) => done(quiet(|| block_on(command.run()))),
             Self::Gov(command) => done(quiet(|| block_on(command.run()))),
             Self::Price(command) => done(quiet(|| block_on(command.run()))),
             Self::Receipt(command) => done(quiet(|| command.run())),

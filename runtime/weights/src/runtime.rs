@@ -101,9 +101,10 @@ impl Runtime {
         let mut extensions = Extensions::default();
         // Benchmarks sign with keys that they generate.
         extensions.register(KeystoreExt::new(MemoryKeystore::new()));
-        StateMachine::new(
+        let mut changes = Default::default();
+        let result = StateMachine::new(
             state,
-            &mut Default::default(),
+            &mut changes,
             &self.executor,
             method,
             data,
@@ -111,8 +112,8 @@ impl Runtime {
             &code,
             CallContext::Offchain,
         )
-        .execute()
-        .map_err(|error| anyhow!("{method}: {error}"))
+        .execute();
+        result.map_err(|error| anyhow!("{method}: {error}"))
     }
 }
 

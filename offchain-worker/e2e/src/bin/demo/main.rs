@@ -1,6 +1,7 @@
 //! `scripts/demo`: plays on a real node with real workers.
 
 mod acts;
+mod governance;
 
 use anyhow::{bail, Context, Result};
 use chasqui_e2e::{chat, interrupt, scenes, Network, NodeOptions};
@@ -36,6 +37,11 @@ struct Demo {
 /// Another play than the life of a job.
 #[derive(clap::Subcommand)]
 enum Play {
+    /// Those who contribute decide: a parameter, the price, a model, a grant, and what most are against.
+    Governance {
+        #[command(flatten)]
+        ending: Ending,
+    },
     /// A conversation of the openai package with the gateway: streamed, settled, audited, closed, and who got what.
     Chat {
         #[command(flatten)]
@@ -90,6 +96,7 @@ fn play(demo: Demo, start: Instant) -> Result<()> {
         network.folder().display()
     ));
     let (outcome, ending) = match demo.play {
+        Some(Play::Governance { ending }) => (governance::play(&mut network, &say), ending),
         Some(Play::Chat {
             ending,
             python,
