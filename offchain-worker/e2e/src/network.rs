@@ -53,6 +53,10 @@ pub struct Operator {
     pub key: String,
     /// Comma-separated roles.
     pub roles: String,
+    /// Whether its worker has a blob folder of its own, as on a machine of its own.
+    pub own_blobs: bool,
+    /// Further lines of its configuration.
+    pub settings: String,
 }
 
 impl Operator {
@@ -61,6 +65,8 @@ impl Operator {
             name: name.into(),
             key: key.into(),
             roles: roles.into(),
+            own_blobs: false,
+            settings: String::new(),
         }
     }
 
@@ -299,15 +305,16 @@ impl Network {
             format!(
                 "node = \"{}\"\nkey = \"{}\"\nblob_dir = \"{}\"\nstate_dir = \"{}\"\n\
                  listen = \"127.0.0.1:{}\"\ntls_key_file = \"{}\"\nsettle_blocks = {}\n\
-                 settle_dot = \"{}\"\n",
+                 settle_dot = \"{}\"\n{}",
                 self.url(),
                 operator.hot_key(),
-                self.blobs().display(),
+                self.blobs_of(operator).display(),
                 state.join("state").display(),
                 self.endpoint_port(operator)?,
                 self.tls_key_file(operator),
                 self.settling.blocks,
                 self.settling.dot,
+                operator.settings,
             ),
         )?;
         Ok(path)

@@ -17,6 +17,7 @@ mod leaving;
 mod node_trouble;
 mod session_cheats;
 mod sessions;
+mod training;
 
 use anyhow::{Context, Result};
 use chasqui_e2e::{interrupt, scenes, Network, NodeOptions};
@@ -127,6 +128,10 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     (
         "funds::a_hot_key_without_any_is_named_and_goes_on_once_funded",
         funds::are_missed,
+    ),
+    (
+        "training::a_run_is_trained_audited_paid_and_registered",
+        training::a_run_is_trained_and_paid,
     ),
     (
         "leaving::a_bond_stays_while_it_can_be_slashed",
