@@ -125,8 +125,8 @@ fn audits(lab: &Lab, quick: bool) -> Result<Vec<AuditRow>> {
     for (inner_steps, codec, segments) in [
         (16, ("int8", int8), 4),
         (100, ("int8", int8), 10),
-        (100, ("int8", int8), 20),
-        (100, ("sparse", SPARSE), 10),
+        (100, ("int8", int8), 36),
+        (100, ("sparse", SPARSE), 36),
     ] {
         if quick && inner_steps > 16 {
             continue;

@@ -54,8 +54,10 @@ const SMALL: &[&str] = &[
     "parallel:0.008",
     "share:0.004",
     "alone:0.004",
+    "alone:0.002",
     "sparse:4:0.004:1:0",
     "sparse:4:0.008:1:0",
+    "f32:4:0.004:1:0",
     "f32:4:0.008:1:0",
     "sparse:20:0.008:1:0",
     "f32:20:0.008:1:0",
@@ -72,9 +74,11 @@ const LARGE: &[&str] = &[
     "share:0.008",
     "sparse:4:0.008:1:0",
     "sparse:4:0.008:1.5:0",
+    "f32:4:0.008:1.5:0",
     "f32:50:0.008:1:0",
     "f32:50:0.008:0.7:0.6",
     "int8:100:0.008:1:0",
+    "int8:100:0.008:0.7:0.6",
 ];
 
 /// The published runs with so many sequences a member and step.
