@@ -1,6 +1,7 @@
 //! Weights of `pallet_audits`, measured by `scripts/bench weights`.
 //!
-//! 2026-11-21, AMD EPYC, steps 20, repeats 10, tool version 64.0.0.
+//! 2026-11-26, AMD EPYC, WASM runtime in release, 10 steps, 5 repeats, storage in memory.
+//! Reads and writes are counted; what each costs is the runtime's `DbWeight`.
 
 #![allow(unused_parens, unused_imports, unused_variables, missing_docs)]
 
@@ -31,83 +32,83 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     fn commit() -> Weight {
-        // At least 50_826_000 picoseconds.
-        Weight::from_parts(59_539_000, 6992)
+        // At least 59_178_000 picoseconds.
+        Weight::from_parts(62_293_000, 6992)
             .saturating_add(T::DbWeight::get().reads(5))
             .saturating_add(T::DbWeight::get().writes(4))
     }
     fn reveal() -> Weight {
-        // At least 63_405_000 picoseconds.
-        Weight::from_parts(79_960_000, 6992)
+        // At least 72_057_000 picoseconds.
+        Weight::from_parts(76_794_000, 6992)
             .saturating_add(T::DbWeight::get().reads(6))
             .saturating_add(T::DbWeight::get().writes(5))
     }
     /// `b` from 1 to 65536.
     fn post_opening(b: u32) -> Weight {
-        // At least 74_802_000 picoseconds.
-        Weight::from_parts(98_046_000, 69021)
-            .saturating_add(Weight::from_parts(300_331, 0).saturating_mul(b.into()))
+        // At least 85_457_000 picoseconds.
+        Weight::from_parts(210_736_827, 69021)
+            .saturating_add(Weight::from_parts(76_597, 0).saturating_mul(b.into()))
             .saturating_add(T::DbWeight::get().reads(8))
             .saturating_add(T::DbWeight::get().writes(5))
     }
     fn set_params() -> Weight {
-        // At least 6_700_000 picoseconds.
-        Weight::from_parts(7_531_000, 0).saturating_add(T::DbWeight::get().writes(1))
+        // At least 7_781_000 picoseconds.
+        Weight::from_parts(8_222_000, 0).saturating_add(T::DbWeight::get().writes(1))
     }
     fn agenda() -> Weight {
-        // At least 4_286_000 picoseconds.
-        Weight::from_parts(4_898_000, 3991).saturating_add(T::DbWeight::get().reads(1))
+        // At least 5_027_000 picoseconds.
+        Weight::from_parts(5_388_000, 3991).saturating_add(T::DbWeight::get().reads(1))
     }
     fn step() -> Weight {
-        // At least 382_550_000 picoseconds.
-        Weight::from_parts(456_260_000, 69021)
+        // At least 404_343_000 picoseconds.
+        Weight::from_parts(419_356_000, 69021)
             .saturating_add(T::DbWeight::get().reads(50))
             .saturating_add(T::DbWeight::get().writes(53))
     }
     fn dismiss() -> Weight {
-        // At least 805_370_000 picoseconds.
-        Weight::from_parts(873_742_000, 69021)
+        // At least 801_796_000 picoseconds.
+        Weight::from_parts(866_733_000, 69021)
             .saturating_add(T::DbWeight::get().reads(36))
             .saturating_add(T::DbWeight::get().writes(37))
     }
     /// `v` from 2 to 512.
     fn open_ballots(v: u32) -> Weight {
-        // At least 132_558_000 picoseconds.
-        Weight::from_parts(136_444_000, 44496)
-            .saturating_add(Weight::from_parts(20_821_624, 0).saturating_mul(v.into()))
+        // At least 145_167_000 picoseconds.
+        Weight::from_parts(400_303_784, 44496)
+            .saturating_add(Weight::from_parts(14_424_768, 0).saturating_mul(v.into()))
             .saturating_add(T::DbWeight::get().reads(9))
             .saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(v.into())))
-            .saturating_add(T::DbWeight::get().writes(4))
+            .saturating_add(T::DbWeight::get().writes(9))
             .saturating_add(T::DbWeight::get().writes((2_u64).saturating_mul(v.into())))
             .saturating_add(Weight::from_parts(0, 2652).saturating_mul(v.into()))
     }
     /// `v` from 2 to 512.
     fn step_ballots(v: u32) -> Weight {
-        // At least 259_797_000 picoseconds.
-        Weight::from_parts(263_813_000, 69021)
-            .saturating_add(Weight::from_parts(171_968_131, 0).saturating_mul(v.into()))
-            .saturating_add(T::DbWeight::get().reads(7))
+        // At least 272_015_000 picoseconds.
+        Weight::from_parts(4_842_972_216, 69021)
+            .saturating_add(Weight::from_parts(65_680_607, 0).saturating_mul(v.into()))
+            .saturating_add(T::DbWeight::get().reads(12))
             .saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(v.into())))
-            .saturating_add(T::DbWeight::get().writes(3))
+            .saturating_add(T::DbWeight::get().writes(13))
             .saturating_add(T::DbWeight::get().writes((7_u64).saturating_mul(v.into())))
-            .saturating_add(Weight::from_parts(0, 3317).saturating_mul(v.into()))
+            .saturating_add(Weight::from_parts(0, 3309).saturating_mul(v.into()))
     }
     /// `v` from 2 to 512.
     fn punish_ballots(v: u32) -> Weight {
-        // At least 343_361_000 picoseconds.
-        Weight::from_parts(21_119_708_194, 69021)
-            .saturating_add(Weight::from_parts(178_468_067, 0).saturating_mul(v.into()))
-            .saturating_add(T::DbWeight::get().reads(14))
+        // At least 525_974_000 picoseconds.
+        Weight::from_parts(5_156_620_480, 69021)
+            .saturating_add(Weight::from_parts(110_551_744, 0).saturating_mul(v.into()))
+            .saturating_add(T::DbWeight::get().reads(19))
             .saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(v.into())))
-            .saturating_add(T::DbWeight::get().writes(10))
+            .saturating_add(T::DbWeight::get().writes(20))
             .saturating_add(T::DbWeight::get().writes((5_u64).saturating_mul(v.into())))
-            .saturating_add(Weight::from_parts(0, 3317).saturating_mul(v.into()))
+            .saturating_add(Weight::from_parts(0, 3309).saturating_mul(v.into()))
     }
     /// `v` from 1 to 512.
     fn forfeit_lien(v: u32) -> Weight {
-        // At least 101_141_000 picoseconds.
-        Weight::from_parts(22_326_054_840, 5937)
-            .saturating_add(Weight::from_parts(166_482_932, 0).saturating_mul(v.into()))
+        // At least 103_094_000 picoseconds.
+        Weight::from_parts(1_110_287_048, 6196)
+            .saturating_add(Weight::from_parts(84_204_472, 0).saturating_mul(v.into()))
             .saturating_add(T::DbWeight::get().reads(4))
             .saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(v.into())))
             .saturating_add(T::DbWeight::get().writes(3))
@@ -116,9 +117,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     }
     /// `c` from 1 to 48.
     fn draw_seats(c: u32) -> Weight {
-        // At least 209_272_000 picoseconds.
-        Weight::from_parts(239_867_000, 44496)
-            .saturating_add(Weight::from_parts(58_866_096, 0).saturating_mul(c.into()))
+        // At least 210_684_000 picoseconds.
+        Weight::from_parts(219_659_416, 44496)
+            .saturating_add(Weight::from_parts(29_398_987, 0).saturating_mul(c.into()))
             .saturating_add(T::DbWeight::get().reads(6))
             .saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(c.into())))
             .saturating_add(Weight::from_parts(0, 3328).saturating_mul(c.into()))
@@ -128,83 +129,83 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// Weights for tests.
 impl WeightInfo for () {
     fn commit() -> Weight {
-        // At least 50_826_000 picoseconds.
-        Weight::from_parts(59_539_000, 6992)
+        // At least 59_178_000 picoseconds.
+        Weight::from_parts(62_293_000, 6992)
             .saturating_add(ParityDbWeight::get().reads(5))
             .saturating_add(ParityDbWeight::get().writes(4))
     }
     fn reveal() -> Weight {
-        // At least 63_405_000 picoseconds.
-        Weight::from_parts(79_960_000, 6992)
+        // At least 72_057_000 picoseconds.
+        Weight::from_parts(76_794_000, 6992)
             .saturating_add(ParityDbWeight::get().reads(6))
             .saturating_add(ParityDbWeight::get().writes(5))
     }
     /// `b` from 1 to 65536.
     fn post_opening(b: u32) -> Weight {
-        // At least 74_802_000 picoseconds.
-        Weight::from_parts(98_046_000, 69021)
-            .saturating_add(Weight::from_parts(300_331, 0).saturating_mul(b.into()))
+        // At least 85_457_000 picoseconds.
+        Weight::from_parts(210_736_827, 69021)
+            .saturating_add(Weight::from_parts(76_597, 0).saturating_mul(b.into()))
             .saturating_add(ParityDbWeight::get().reads(8))
             .saturating_add(ParityDbWeight::get().writes(5))
     }
     fn set_params() -> Weight {
-        // At least 6_700_000 picoseconds.
-        Weight::from_parts(7_531_000, 0).saturating_add(ParityDbWeight::get().writes(1))
+        // At least 7_781_000 picoseconds.
+        Weight::from_parts(8_222_000, 0).saturating_add(ParityDbWeight::get().writes(1))
     }
     fn agenda() -> Weight {
-        // At least 4_286_000 picoseconds.
-        Weight::from_parts(4_898_000, 3991).saturating_add(ParityDbWeight::get().reads(1))
+        // At least 5_027_000 picoseconds.
+        Weight::from_parts(5_388_000, 3991).saturating_add(ParityDbWeight::get().reads(1))
     }
     fn step() -> Weight {
-        // At least 382_550_000 picoseconds.
-        Weight::from_parts(456_260_000, 69021)
+        // At least 404_343_000 picoseconds.
+        Weight::from_parts(419_356_000, 69021)
             .saturating_add(ParityDbWeight::get().reads(50))
             .saturating_add(ParityDbWeight::get().writes(53))
     }
     fn dismiss() -> Weight {
-        // At least 805_370_000 picoseconds.
-        Weight::from_parts(873_742_000, 69021)
+        // At least 801_796_000 picoseconds.
+        Weight::from_parts(866_733_000, 69021)
             .saturating_add(ParityDbWeight::get().reads(36))
             .saturating_add(ParityDbWeight::get().writes(37))
     }
     /// `v` from 2 to 512.
     fn open_ballots(v: u32) -> Weight {
-        // At least 132_558_000 picoseconds.
-        Weight::from_parts(136_444_000, 44496)
-            .saturating_add(Weight::from_parts(20_821_624, 0).saturating_mul(v.into()))
+        // At least 145_167_000 picoseconds.
+        Weight::from_parts(400_303_784, 44496)
+            .saturating_add(Weight::from_parts(14_424_768, 0).saturating_mul(v.into()))
             .saturating_add(ParityDbWeight::get().reads(9))
             .saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(v.into())))
-            .saturating_add(ParityDbWeight::get().writes(4))
+            .saturating_add(ParityDbWeight::get().writes(9))
             .saturating_add(ParityDbWeight::get().writes((2_u64).saturating_mul(v.into())))
             .saturating_add(Weight::from_parts(0, 2652).saturating_mul(v.into()))
     }
     /// `v` from 2 to 512.
     fn step_ballots(v: u32) -> Weight {
-        // At least 259_797_000 picoseconds.
-        Weight::from_parts(263_813_000, 69021)
-            .saturating_add(Weight::from_parts(171_968_131, 0).saturating_mul(v.into()))
-            .saturating_add(ParityDbWeight::get().reads(7))
+        // At least 272_015_000 picoseconds.
+        Weight::from_parts(4_842_972_216, 69021)
+            .saturating_add(Weight::from_parts(65_680_607, 0).saturating_mul(v.into()))
+            .saturating_add(ParityDbWeight::get().reads(12))
             .saturating_add(ParityDbWeight::get().reads((6_u64).saturating_mul(v.into())))
-            .saturating_add(ParityDbWeight::get().writes(3))
+            .saturating_add(ParityDbWeight::get().writes(13))
             .saturating_add(ParityDbWeight::get().writes((7_u64).saturating_mul(v.into())))
-            .saturating_add(Weight::from_parts(0, 3317).saturating_mul(v.into()))
+            .saturating_add(Weight::from_parts(0, 3309).saturating_mul(v.into()))
     }
     /// `v` from 2 to 512.
     fn punish_ballots(v: u32) -> Weight {
-        // At least 343_361_000 picoseconds.
-        Weight::from_parts(21_119_708_194, 69021)
-            .saturating_add(Weight::from_parts(178_468_067, 0).saturating_mul(v.into()))
-            .saturating_add(ParityDbWeight::get().reads(14))
+        // At least 525_974_000 picoseconds.
+        Weight::from_parts(5_156_620_480, 69021)
+            .saturating_add(Weight::from_parts(110_551_744, 0).saturating_mul(v.into()))
+            .saturating_add(ParityDbWeight::get().reads(19))
             .saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(v.into())))
-            .saturating_add(ParityDbWeight::get().writes(10))
+            .saturating_add(ParityDbWeight::get().writes(20))
             .saturating_add(ParityDbWeight::get().writes((5_u64).saturating_mul(v.into())))
-            .saturating_add(Weight::from_parts(0, 3317).saturating_mul(v.into()))
+            .saturating_add(Weight::from_parts(0, 3309).saturating_mul(v.into()))
     }
     /// `v` from 1 to 512.
     fn forfeit_lien(v: u32) -> Weight {
-        // At least 101_141_000 picoseconds.
-        Weight::from_parts(22_326_054_840, 5937)
-            .saturating_add(Weight::from_parts(166_482_932, 0).saturating_mul(v.into()))
+        // At least 103_094_000 picoseconds.
+        Weight::from_parts(1_110_287_048, 6196)
+            .saturating_add(Weight::from_parts(84_204_472, 0).saturating_mul(v.into()))
             .saturating_add(ParityDbWeight::get().reads(4))
             .saturating_add(ParityDbWeight::get().reads((2_u64).saturating_mul(v.into())))
             .saturating_add(ParityDbWeight::get().writes(3))
@@ -213,9 +214,9 @@ impl WeightInfo for () {
     }
     /// `c` from 1 to 48.
     fn draw_seats(c: u32) -> Weight {
-        // At least 209_272_000 picoseconds.
-        Weight::from_parts(239_867_000, 44496)
-            .saturating_add(Weight::from_parts(58_866_096, 0).saturating_mul(c.into()))
+        // At least 210_684_000 picoseconds.
+        Weight::from_parts(219_659_416, 44496)
+            .saturating_add(Weight::from_parts(29_398_987, 0).saturating_mul(c.into()))
             .saturating_add(ParityDbWeight::get().reads(6))
             .saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(c.into())))
             .saturating_add(Weight::from_parts(0, 3328).saturating_mul(c.into()))
