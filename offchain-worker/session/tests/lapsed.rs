@@ -4,6 +4,7 @@ mod common;
 
 use chasqui_primitives::session::receipts_conflict;
 use chasqui_session::{
+    client::ErrorKind,
     wire::{frame, Event, Refusal, RefusalCode, VoidAsk, VOID_PATH},
     HashSigner, SignedReceipt, SignedRequest,
 };
@@ -165,6 +166,35 @@ async fn what_cannot_be_answered_any_more_is_voided_when_it_lapses() {
     let resumed = client.resume(&session, &bob).await.unwrap();
     assert!(resumed[0].receipt.receipt.is_void() && resumed[0].cut_short);
     assert_eq!(client.journal().spent(&session, &bob).unwrap(), (0, 0));
+}
+
+// GIVEN a request that was accepted, and an executor that comes back with another key than the channel's
+// WHEN the client asks on
+// THEN it is told so, and gets no receipt that it would have to take for a lie
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_signed_with_a_key_that_the_channel_does_not_take() {
+    let world = World::new();
+    let session = world.chain.open(1, &["Bob"], SLICE);
+    let bob = account("Bob");
+    let running = world.start("Bob");
+    let client = world.connect();
+    let hold = running.hold();
+    let answer = client.ask(&session, &bob, question(&PROMPT, 1, 4)).await;
+    drop(answer.unwrap());
+    kill_held(running, hold);
+    let other = account("Eve");
+    world
+        .chain
+        .with(|state| state.signers.insert(bob.clone(), other));
+    let _running = world.start("Bob");
+    let error = client.resume(&session, &bob).await.unwrap_err();
+    match &*error.kind {
+        ErrorKind::Refused(refusal) | ErrorKind::Failed(refusal) => {
+            assert_eq!(refusal.code, RefusalCode::NotServed);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(client.journal().spent(&session, &bob).unwrap().1 > 0);
 }
 
 // GIVEN a client that lost its journal while a request of its was accepted and not answered

@@ -234,6 +234,8 @@ impl Inner {
             place.live.replace(&output_of(&answer)?, answer.receipt);
             return Ok(None);
         }
+        // Of one that was accepted under another key: a receipt that the channel does not take would look like a lie.
+        check::own_key(self, request, standing)?;
         let terms = check::terms(standing)?.clone();
         let (batcher, permit) = match means {
             Some(means) => means,
