@@ -10,15 +10,13 @@ use chasqui_chain::{api, AccountId32, Chain, Head};
 use chasqui_primitives::{
     audit::Subject,
     session::{
-        sample::{covered, draw_plancks, Place, ShownAnswer, MOST_PLANCKS},
+        sample::{covered, draw_plancks, OpenedLeaf, Place, ShownAnswer, MOST_PLANCKS},
         SignedRequest,
     },
     Balance, CaseId, CheckpointRoot,
 };
 use chasqui_session::{AccountId, SignedReceipt};
-use parity_scale_codec::Decode;
-use sp_core::ConstU32;
-use sp_runtime::BoundedVec;
+use parity_scale_codec::{Compact, Decode};
 use std::collections::{BTreeMap, BTreeSet};
 use subxt::rpcs::client::rpc_params;
 
@@ -206,7 +204,11 @@ pub async fn shown_answers(
     let mut answers = BTreeMap::new();
     for number in blocks {
         for extrinsic in body(chain, number).await? {
-            for answer in shown_in(&extrinsic, id) {
+            let settled = |leaf: &OpenedLeaf| {
+                let place = places.get(&leaf.settlement);
+                place.is_some_and(|place| leaf.plancks(&genesis, place).is_some())
+            };
+            for answer in shown_in(&extrinsic, id, settled) {
                 let range = places
                     .get(&answer.leaf.settlement)
                     .and_then(|place| answer.plancks(&genesis, place));
@@ -248,7 +250,10 @@ async fn body(chain: &Chain, number: u32) -> Result<Vec<Vec<u8>>> {
 
 /// The arguments of every `show` of these takings, wherever in an extrinsic it stands: alone, in a batch, behind a proxy.
 /// Else an operator could hide its answers from auditors where the chain sees them.
-fn shown_in(bytes: &[u8], id: u64) -> Vec<ShownAnswer> {
+///
+/// An extrinsic may hold thousands of bytes that look like the beginning of one, each with a prompt as long as the rest of
+/// it. So nothing is read behind a leaf that is not `settled`: what lies under a settled root nobody makes up.
+fn shown_in(bytes: &[u8], id: u64, settled: impl Fn(&OpenedLeaf) -> bool) -> Vec<ShownAnswer> {
     let mut mark = vec![SHOW];
     mark.extend(id.to_le_bytes());
     bytes
@@ -257,7 +262,23 @@ fn shown_in(bytes: &[u8], id: u64) -> Vec<ShownAnswer> {
         .filter(|(_, window)| *window == mark)
         .filter_map(|(at, _)| {
             let mut rest = bytes.get(at + mark.len()..)?;
-            BoundedVec::<ShownAnswer, ConstU32<MOST_PLANCKS>>::decode(&mut rest).ok()
+            let Compact(count) = Compact::<u32>::decode(&mut rest).ok()?;
+            if count > MOST_PLANCKS {
+                return None;
+            }
+            let answers = (0..count).map(|_| {
+                let leaf = OpenedLeaf::decode(&mut rest).ok()?;
+                if !settled(&leaf) {
+                    return None;
+                }
+                Some(ShownAnswer {
+                    leaf,
+                    salt: Decode::decode(&mut rest).ok()?,
+                    prompt: Decode::decode(&mut rest).ok()?,
+                    trace: Decode::decode(&mut rest).ok()?,
+                })
+            });
+            answers.collect::<Option<Vec<_>>>()
         })
         .flatten()
         .collect()
@@ -266,7 +287,7 @@ fn shown_in(bytes: &[u8], id: u64) -> Vec<ShownAnswer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chasqui_primitives::{sampling::Sampling, session::sample::OpenedLeaf, FinishReason};
+    use chasqui_primitives::{sampling::Sampling, FinishReason};
     use parity_scale_codec::Encode;
 
     fn answer(seq: u64) -> ShownAnswer {
@@ -311,8 +332,9 @@ mod tests {
         bytes.extend(call(9, vec![answer(3)]));
         bytes.extend([14; 5]);
         // WHEN they are looked for THEN all answers are found, and none of other takings
-        assert_eq!(shown_in(&bytes, 9), [answer(1), answer(2), answer(3)]);
-        assert!(shown_in(&bytes, 8).is_empty());
+        let all = [answer(1), answer(2), answer(3)];
+        assert_eq!(shown_in(&bytes, 9, |_| true), all);
+        assert!(shown_in(&bytes, 8, |_| true).is_empty());
     }
 
     #[test]
@@ -320,8 +342,29 @@ mod tests {
         // GIVEN the beginning of a call, cut off anywhere
         let whole = call(9, vec![answer(1)]);
         for length in 0..whole.len() {
-            assert!(shown_in(&whole[..length], 9).is_empty());
+            assert!(shown_in(&whole[..length], 9, |_| true).is_empty());
         }
-        assert_eq!(shown_in(&whole, 9).len(), 1);
+        assert_eq!(shown_in(&whole, 9, |_| true).len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_read_behind_a_leaf_that_was_not_settled() {
+        // GIVEN thousands of beginnings of calls, each with a prompt that goes on to the end of the extrinsic
+        let bait = {
+            let mut answer = answer(1);
+            answer.prompt = vec![0; 1 << 17].try_into().unwrap();
+            let mut bytes = call(9, vec![answer]);
+            bytes.truncate(400);
+            bytes
+        };
+        let mut bytes = bait.repeat(5_000);
+        let place = bytes.len();
+        bytes.extend(call(9, vec![answer(2)]));
+        bytes.extend(vec![0; 1 << 19]);
+        // WHEN the one that was settled is looked for THEN it is found, soon
+        let began = std::time::Instant::now();
+        let found = shown_in(&bytes, 9, |leaf| leaf.seq == 2);
+        assert_eq!(found, [answer(2)], "at {place}");
+        assert!(began.elapsed().as_secs() < 5);
     }
 }
