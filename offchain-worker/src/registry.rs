@@ -16,6 +16,7 @@ type Call = api::runtime_types::chasqui_runtime::RuntimeCall;
 type OperatorsCall = api::runtime_types::pallet_operators::pallet::Call;
 type BalancesCall = api::runtime_types::pallet_balances::pallet::Call;
 type Endpoint = api::runtime_types::pallet_operators::types::Endpoint;
+type DispatchError = api::runtime_types::sp_runtime::DispatchError;
 type CheckpointStatus = api::runtime_types::pallet_checkpoints::types::Status;
 
 /// What an operator registers with.
@@ -350,8 +351,26 @@ async fn as_root(chain: &Chain, signer: &Signer, call: Call) -> Result<Included>
         .context("the root call was included, but tells no result")??;
     match event.sudo_result {
         Ok(()) => Ok(included),
-        Err(error) => bail!("root's call failed: {error:?}"),
+        Err(error) => bail!(
+            "root's call failed: {}",
+            in_words(&chain.head().await?, &error)
+        ),
     }
+}
+
+/// A failure by the chain's own name for it, `Pallet::Error`, where it is a pallet's.
+fn in_words(head: &Head, error: &DispatchError) -> String {
+    let DispatchError::Module(module) = error else {
+        return format!("{error:?}");
+    };
+    let metadata = head.at.metadata();
+    let pallet = metadata.pallet_by_error_index(module.index);
+    let named = pallet.and_then(|pallet| {
+        let [index, ..] = module.error;
+        let variant = pallet.error_variant_by_index(index)?;
+        Some(format!("{}::{}", pallet.name(), variant.name))
+    });
+    named.unwrap_or_else(|| format!("{error:?}"))
 }
 
 /// All checkpoints.

@@ -203,6 +203,63 @@ const REFUSALS: &[(&str, &str)] = &[
         "Rewards::NothingToClaim",
         "leave out --epoch to claim whatever there is",
     ),
+    (
+        "Training::UnusableDataset",
+        "wait until validators have found the dataset usable, or name another",
+    ),
+    (
+        "Training::UnknownCheckpoint",
+        "start from a registered checkpoint: see `chasqui-worker checkpoint list`",
+    ),
+    (
+        "Training::SmallVocabulary",
+        "take a dataset whose tokens this model knows: it must have been built with the model's tokenizer",
+    ),
+    (
+        "Training::TooManyMembers",
+        "lower `members.max` of the terms",
+    ),
+    (
+        "Training::TooManyRuns",
+        "wait until another run has ended: see `chasqui-worker train status`",
+    ),
+    (
+        "TrainingFund::NotEnoughFree",
+        "lower `round_pay` or `rounds`, or wait until the fund holds more: see `chasqui-worker fund status`",
+    ),
+    (
+        "Training::NotAnOperator",
+        "sign with the bonded account's key or its hot key, or register first: `chasqui-worker operator register`",
+    ),
+    (
+        "Training::NotServing",
+        "the operator must be active, have the role compute, and serve the run's root: see `chasqui-worker operator \
+         status`",
+    ),
+    (
+        "Training::Full",
+        "wait until a member leaves: see `chasqui-worker train status`",
+    ),
+    (
+        "Training::AlreadyMember",
+        "nothing needs to be done: see `chasqui-worker train status`",
+    ),
+    (
+        "Training::NotMember",
+        "see `chasqui-worker train status` for who is a member",
+    ),
+    (
+        "Training::Leaving",
+        "nothing needs to be done: it leaves when the running round has ended",
+    ),
+    (
+        "Training::NothingMade",
+        "no final round of the run made a checkpoint, so there is nothing to register",
+    ),
+    (
+        "Training::AlreadyRegistered",
+        "nothing needs to be done: see `chasqui-worker checkpoint list`",
+    ),
 ];
 
 /// What to do about an error in these words, where the words alone do not say.

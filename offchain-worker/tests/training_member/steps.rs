@@ -299,6 +299,21 @@ fn who_is_out_only_serves() {
         ..member
     });
     assert_eq!(next(&banned, &ready(), true), Step::Linger(Gone::Banned));
+    let mut leaving = facts(train, none);
+    leaving.member = leaving.member.map(|member| Member {
+        exit: Some(Exit::Convicted),
+        ..member
+    });
+    let silent = next(&leaving, &ready(), true);
+    assert!(
+        matches!(silent, Step::Wait(Waiting::Skips(_))),
+        "{silent:?}"
+    );
+    leaving.member = leaving.member.map(|member| Member {
+        exit: Some(Exit::Left),
+        ..member
+    });
+    assert_eq!(next(&leaving, &ready(), true), Step::Train);
     let over = facts(Phase::Finished, none);
     assert_eq!(next(&over, &ready(), true), Step::Linger(Gone::Over));
     let convicted = |own: &mut Contribution<AccountId32>| own.judged = Judged::Convicted;

@@ -6,7 +6,7 @@ use crate::{
     training::terms::{DataFacts, TermsFile},
     view::fetch,
 };
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use chasqui_chain::{api, Head, H256};
 use serde_json::json;
 use std::path::PathBuf;
@@ -73,6 +73,11 @@ async fn data_facts(head: &Head, root: &H256) -> Result<DataFacts> {
     })?;
     let dataset = fetch!(head, api::storage().datasets().registry(), (id,));
     let dataset = dataset.with_context(|| format!("`dataset`: {root:?} is gone"))?;
+    use api::runtime_types::pallet_datasets::types::Status;
+    ensure!(
+        dataset.status == Status::Usable,
+        "`dataset`: runs may not use {root:?} now: validators have not found it usable yet, or it is being withdrawn"
+    );
     Ok(DataFacts {
         tokens: dataset.terms.tokens,
         held_out: dataset.terms.held_out,

@@ -102,16 +102,20 @@ impl Seat {
 
     /// Does a member's part until the run is over for it.
     pub async fn follow(mut self) -> Gone {
+        let mut said = String::new();
         loop {
             match self.once().await {
                 Ok(Some(gone)) => return gone,
-                Ok(None) => {}
+                Ok(None) => said.clear(),
                 Err(error) => {
-                    tracing::warn!(
-                        run = self.run,
-                        error = format!("{error:#}"),
-                        "training: trying again"
-                    );
+                    let error = format!("{error:#}");
+                    // What goes on being wrong is said once.
+                    if said == error {
+                        tracing::debug!(run = self.run, error, "training: trying again");
+                    } else {
+                        tracing::warn!(run = self.run, error, "training: trying again");
+                    }
+                    said = error;
                     self.tools.metrics.failures.inc();
                     tokio::time::sleep(PAUSE).await;
                 }

@@ -1,7 +1,7 @@
 //! What a member does now: a function of what the chain says and of what its folder holds, so that a worker that was
 //! killed at any moment does what one that was not would do.
 
-use chasqui_primitives::training::{Judged, List, ModelState, Phase, RoundReport};
+use chasqui_primitives::training::{Exit, Judged, List, ModelState, Phase, RoundReport};
 
 use super::{books::Sealed, facts::Facts};
 
@@ -104,6 +104,9 @@ pub fn next(facts: &Facts, held: &Held, may_challenge: bool) -> Step {
     }
     if member.list == List::Banned {
         return Step::Linger(Gone::Banned);
+    }
+    if member.exit == Some(Exit::Convicted) {
+        return Step::Wait(Waiting::Skips("it was proven false"));
     }
     if !held.prepared {
         return Step::Prepare;
