@@ -103,7 +103,14 @@ impl Network {
         )?;
         // It takes effect a few blocks later; then the client says that it is done.
         let prove: [&str; 8] = [
-            "gov", "prove", "--grant", "0", "--evidence", PAPER, "--key", CLIENT_KEY,
+            "gov",
+            "prove",
+            "--grant",
+            "0",
+            "--evidence",
+            PAPER,
+            "--key",
+            CLIENT_KEY,
         ];
         self.wait_until("the grant is made", SECONDS(60), |network| {
             Ok(network.call(&prove).is_ok())

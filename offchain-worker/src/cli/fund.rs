@@ -39,7 +39,12 @@ impl FundCommand {
                     let planck = run[field].as_str().and_then(|text| text.parse().ok());
                     planck.map_or("-".into(), format_dot)
                 };
-                println!("run {}: {} left, {} paid", run["run"], planck("left"), planck("paid"));
+                println!(
+                    "run {}: {} left, {} paid",
+                    run["run"],
+                    planck("left"),
+                    planck("paid")
+                );
             }
             println!(
                 "nobody changes its share before block {}",
@@ -73,16 +78,20 @@ async fn status(head: &Head) -> Result<Value> {
         .entry(api::constants().balances().existential_deposit())
         .context(entry)?;
     let account = account_of(pallet.0);
-    let balance: Balance = fetch!(
+    let balance: Balance = fetch!(head, api::storage().system().account(), (account.0.into(),))
+        .map_or(0, |found| found.data.free);
+    let runs: Balance = fetch!(
         head,
-        api::storage().system().account(),
-        (account.0.into(),)
+        api::storage().training_fund().earmarked_for_runs(),
+        ()
     )
-    .map_or(0, |found| found.data.free);
-    let runs: Balance =
-        fetch!(head, api::storage().training_fund().earmarked_for_runs(), ()).unwrap_or(0);
-    let grants: Balance =
-        fetch!(head, api::storage().training_fund().earmarked_for_grants(), ()).unwrap_or(0);
+    .unwrap_or(0);
+    let grants: Balance = fetch!(
+        head,
+        api::storage().training_fund().earmarked_for_grants(),
+        ()
+    )
+    .unwrap_or(0);
     let mut budgets = Vec::new();
     let entry = head
         .at

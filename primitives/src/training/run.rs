@@ -7,11 +7,7 @@
     clippy::expect_used
 )]
 
-use super::{
-    members::List,
-    phase::Phase,
-    report::ModelState,
-};
+use super::{members::List, phase::Phase, report::ModelState};
 use crate::{Balance, CaseId};
 use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;

@@ -42,7 +42,9 @@ pub fn play(network: &mut Network, say: &dyn Fn(&str)) -> Result<Value> {
 
     say("--- act two: a parameter");
     let voted = network.vote(first, &operators, true)?;
-    say(&format!("referendum {first}: bounds of the price; {voted} vote for it"));
+    say(&format!(
+        "referendum {first}: bounds of the price; {voted} vote for it"
+    ));
     let outcome = network.await_poll(first)?;
     ensure!(outcome == "approved", "referendum {first} is {outcome}");
     say(&format!("referendum {first} approved, and in force"));
@@ -79,7 +81,9 @@ pub fn play(network: &mut Network, say: &dyn Fn(&str)) -> Result<Value> {
     say("--- act six: what most are against");
     let poll = network.propose(&["retire-checkpoint", &root])?;
     network.vote(poll, &operators, false)?;
-    say(&format!("referendum {poll}: to retire the first model; everybody votes against it"));
+    say(&format!(
+        "referendum {poll}: to retire the first model; everybody votes against it"
+    ));
     let outcome = network.await_poll(poll)?;
     ensure!(outcome == "rejected", "referendum {poll} is {outcome}");
     ensure!(
@@ -133,9 +137,11 @@ fn accept_another_model(
             &root,
         ])?;
     }
-    network.wait_until("the small model is calibrated", Duration::from_secs(300), |network| {
-        Ok(network.checkpoint(&root)?["status"] == "calibrated")
-    })?;
+    network.wait_until(
+        "the small model is calibrated",
+        Duration::from_secs(300),
+        |network| Ok(network.checkpoint(&root)?["status"] == "calibrated"),
+    )?;
     say("a smaller model is registered and calibrated; operators serve it unpaid");
     let poll = network.decide(&["accept-checkpoint", &root], operators)?;
     network.wait_until("it is accepted", Duration::from_secs(60), |network| {
@@ -144,9 +150,16 @@ fn accept_another_model(
     say(&format!("referendum {poll} accepted it"));
     // Its weights are frozen with the next epoch.
     network.pass_epochs(2)?;
-    let report = network.job(&root, "Once upon a time", &["--max-tokens", "24", "--seed", "5"])?;
+    let report = network.job(
+        &root,
+        "Once upon a time",
+        &["--max-tokens", "24", "--seed", "5"],
+    )?;
     ensure!(report["outcome"] == "settled", "{report}");
-    println!("\n    Once upon a time{}\n", report["text"].as_str().unwrap_or_default());
+    println!(
+        "\n    Once upon a time{}\n",
+        report["text"].as_str().unwrap_or_default()
+    );
     say(&format!(
         "job {} on it settled for {} DOT",
         report["job"],
