@@ -3,6 +3,7 @@
 mod exchange;
 
 use std::{
+    slice::from_ref,
     sync::{
         atomic::{AtomicUsize, Ordering},
         Arc,
@@ -129,7 +130,7 @@ async fn a_liar_alone_gives_nothing() {
     let root = blob_info(&data, CHUNK).root();
     let (_folder, store) = empty();
     let began = Instant::now();
-    let error = fetch(&store, root, 1 << 20, &[lying.endpoint.clone()], &quick())
+    let error = fetch(&store, root, 1 << 20, from_ref(&lying.endpoint), &quick())
         .await
         .unwrap_err();
     let said = error.to_string();
@@ -272,7 +273,7 @@ async fn descriptions_that_are_none_are_refused() {
     for (named, parts) in cases {
         let lying = raw(move |_| parts.clone(), false);
         let (_folder, store) = empty();
-        let error = fetch(&store, root, 1 << 20, &[lying.endpoint.clone()], &hasty())
+        let error = fetch(&store, root, 1 << 20, from_ref(&lying.endpoint), &hasty())
             .await
             .unwrap_err();
         assert!(error.to_string().contains(named), "{named}: {error}");
@@ -341,7 +342,7 @@ async fn answers_without_an_end_are_cut_off() {
         let lying = raw(answer, true);
         let (_folder, store) = empty();
         let began = Instant::now();
-        let fetched = fetch(&store, root, 1 << 20, &[lying.endpoint.clone()], &hasty()).await;
+        let fetched = fetch(&store, root, 1 << 20, from_ref(&lying.endpoint), &hasty()).await;
         assert!(matches!(fetched, Err(FetchError::Unavailable { .. })));
         assert!(began.elapsed() < Duration::from_secs(10));
         assert!(!store.contains(&root));

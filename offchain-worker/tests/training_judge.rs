@@ -248,8 +248,8 @@ fn made_up_training_is_false() {
         *x += (rng.unit() as f32 - 0.5) * 1e-2;
     }
     let mut earlier = honest.states.clone();
-    for later in 2..4 {
-        earlier[later] = at(&honest.states[later], &honest.states[1], &scene.court);
+    for (state, like) in earlier.iter_mut().zip(&honest.states).skip(2) {
+        *state = at(like, &honest.states[1], &scene.court);
     }
     let other = scene.court.plan(1);
     let foreign = scene.court.train(&other, scene.court.first());
