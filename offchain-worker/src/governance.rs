@@ -69,7 +69,7 @@ pub fn bytes_of(hex: &str) -> Result<Vec<u8>> {
     const WHAT: &str = "--call takes an encoded call in hexadecimal, as polkadot-js shows it";
     let digits = hex.trim().trim_start_matches("0x");
     ensure!(
-        !digits.is_empty() && digits.len() % 2 == 0 && digits.is_ascii(),
+        !digits.is_empty() && digits.len().is_multiple_of(2) && digits.is_ascii(),
         WHAT
     );
     (0..digits.len())
