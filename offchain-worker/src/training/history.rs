@@ -72,7 +72,7 @@ impl RoundHistory {
     /// The mean loss that its members report, nats a token.
     pub fn loss(&self) -> Option<f64> {
         let count = self.reports.len();
-        let sum: f64 = self.reports.values().map(|report| loss(report)).sum();
+        let sum: f64 = self.reports.values().map(loss).sum();
         (count > 0).then(|| sum / count as f64)
     }
 

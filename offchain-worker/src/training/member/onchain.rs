@@ -238,18 +238,15 @@ impl Ledger for OnChain {
             }
             None => None,
         };
-        let pending = match &state.pending {
-            Some(pending) => match live.get(&pending.round) {
-                // Only what was agreed on matters, which its record says.
-                Some(record) => Some(RoundFacts {
-                    number: pending.round,
-                    record: *record,
-                    contributions: BTreeMap::new(),
-                }),
-                None => None,
-            },
-            None => None,
-        };
+        let pending = state.pending.and_then(|pending| {
+            let record = *live.get(&pending.round)?;
+            Some(RoundFacts {
+                number: pending.round,
+                record,
+                // Only what was agreed on matters, which the record says.
+                contributions: BTreeMap::new(),
+            })
+        });
         Ok(Some(Facts {
             block: head.number,
             genesis,
