@@ -81,13 +81,15 @@ fn every_command_that_fails_prints_one_object() {
             &node,
         ]
         .concat(),
-        [
-            &["checkpoint", "accept", "--unit-price", "1"],
-            &key[..],
-            &root,
-            &node,
-        ]
-        .concat(),
+        [&["checkpoint", "accept"], &key[..], &root, &node].concat(),
+        [&["train", "status"], &node[..]].concat(),
+        [&["train", "join", "0"], &key[..], &node].concat(),
+        [&["fund", "status"], &node[..]].concat(),
+        [&["gov", "list"], &node[..]].concat(),
+        [&["gov", "show", "0"], &node[..]].concat(),
+        [&["gov", "vote", "0", "--aye"], &key[..], &node].concat(),
+        [&["price", "show"], &node[..]].concat(),
+        [&["price", "vote", "--price", "1"], &key[..], &node].concat(),
         [&["job", "submit", "--prompt", "a"], &key[..], &root, &node].concat(),
         [
             &["job", "submit", "--prompt-file", absent],
