@@ -75,6 +75,16 @@ pub trait ChainView: Send + Sync {
         operator: &AccountId,
     ) -> Result<Option<Standing>, ChainError>;
 
+    /// As [`Self::standing`], but perhaps a moment old, and then of an older block than an answer before. For whoever
+    /// asks again before a refusal.
+    async fn recent_standing(
+        &self,
+        session: &SessionId,
+        operator: &AccountId,
+    ) -> Result<Option<Standing>, ChainError> {
+        self.standing(session, operator).await
+    }
+
     /// The committee of `session`, primary first; `None` when there is no such session.
     async fn committee(&self, session: &SessionId) -> Result<Option<Vec<AccountId>>, ChainError>;
 

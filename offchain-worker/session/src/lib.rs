@@ -23,6 +23,7 @@ pub mod client;
 pub mod executor;
 pub mod journal;
 mod limits;
+mod recent;
 pub mod tls;
 pub mod wire;
 
@@ -33,6 +34,7 @@ pub use client::{Client, ClientConfig, ClientError, Retry};
 pub use executor::{Executor, ExecutorConfig};
 pub use journal::JournalError;
 pub use limits::{MAX_OUTPUT_TOKENS, MAX_PROMPT_TOKENS};
+pub use recent::Recent;
 
 /// Whose key is whose: accounts are public keys.
 pub type AccountId = AccountId32;

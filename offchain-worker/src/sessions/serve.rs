@@ -33,7 +33,7 @@ use chasqui_session::{
     executor::Models,
     journal::{ExecutorJournal, ExecutorLimits},
     tls::TlsKey,
-    Executor, ExecutorConfig, JournalError,
+    Executor, ExecutorConfig, JournalError, Recent,
 };
 use std::{
     collections::HashMap,
@@ -44,6 +44,8 @@ use tokio::net::TcpListener;
 
 /// How often the chain is looked at for something to settle, to take down or to forget.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// For how long what the chain shows of a channel is taken as it was: less than a block.
+const RECENT: Duration = Duration::from_secs(1);
 /// Most settlements of one transaction; the chain takes 64.
 const MOST_ENTRIES: usize = 32;
 /// Channels that are read from the journal at once.
@@ -121,9 +123,10 @@ pub async fn start(worker: &Arc<Worker>, config: &Config) -> Result<()> {
         ours(&worker.operator),
         ExecutorLimits::default(),
     )?;
+    let chain = Finalised::new(worker.chain.clone()).not_before(journal.reached()?);
     let executor = Executor::new(
         ExecutorConfig::default(),
-        Arc::new(Finalised::new(worker.chain.clone()).not_before(journal.reached()?)),
+        Arc::new(Recent::new(Arc::new(chain), RECENT)),
         Arc::new(Served {
             worker: worker.clone(),
             other: Arc::default(),

@@ -68,9 +68,24 @@ impl Inner {
     /// Checks a request, and begins, joins or finds its answer. An error means that nothing was accepted.
     pub(super) async fn ask(self: &Arc<Self>, ask: Ask) -> Result<Follower, Refusal> {
         check::content(self, &ask)?;
+        let session = ask.signed.request.session;
+        let recent = self.recent_standing(&session).await?;
+        match self.ask_at(ask.clone(), &recent).await {
+            // Kept already: nothing that the chain shows changes it.
+            Err(refusal) if refusal.code != RefusalCode::Equivocation => {
+                let newest = self.standing(&session).await?;
+                match newest == recent {
+                    true => Err(refusal),
+                    false => self.ask_at(ask, &newest).await,
+                }
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn ask_at(self: &Arc<Self>, ask: Ask, standing: &Standing) -> Result<Follower, Refusal> {
         let request = ask.signed.request.clone();
-        let standing = self.standing(&request.session).await?;
-        check::signed(self, &ask.signed, &standing)?;
+        check::signed(self, &ask.signed, standing)?;
         let (session, seq) = (request.session, request.seq);
         let known = self
             .on_disk(move |journal| journal.leaf(&session, seq))
@@ -78,7 +93,7 @@ impl Inner {
         let means = match known {
             Some(_) => None,
             None => {
-                let batcher = check::fresh(self, &request, &ask.prompt, &standing).await?;
+                let batcher = check::fresh(self, &request, &ask.prompt, standing).await?;
                 Some((batcher, self.turn()?))
             }
         };
@@ -101,7 +116,7 @@ impl Inner {
                 return Ok(Live::whole(seq, &output, answer.receipt).follow());
             }
             Accepted::Equivocation => return Err(self.equivocated(&session, seq)),
-            Accepted::Refuse(reason) => return Err(check::of_reason(reason, &request, &standing)),
+            Accepted::Refuse(reason) => return Err(check::of_reason(reason, &request, standing)),
             Accepted::Full(reason) => {
                 return Err(Refusal::new(RefusalCode::Overloaded, "session", reason))
             }
@@ -119,8 +134,7 @@ impl Inner {
             let inner = self.clone();
             (Place { inner, live, key }, follower)
         };
-        self.begin(place, &standing, means, leaf, top_logprobs)
-            .await;
+        self.begin(place, standing, means, leaf, top_logprobs).await;
         Ok(follower)
     }
 

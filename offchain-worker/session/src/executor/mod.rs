@@ -9,7 +9,7 @@ mod serve;
 use crate::{
     audit::Audits,
     blobs::{BlobLimits, Desk, Library},
-    chain::{ChainView, Standing},
+    chain::{ChainError, ChainView, Standing},
     journal::ExecutorJournal,
     wire::{Refusal, RefusalCode},
     AccountId, HashSigner,
@@ -286,7 +286,15 @@ impl Inner {
     }
 
     async fn standing(&self, session: &SessionId) -> Result<Standing, Refusal> {
-        let standing = self.chain.standing(session, &self.operator).await;
+        Self::shown(self.chain.standing(session, &self.operator).await)
+    }
+
+    /// Perhaps a moment old: nothing is refused by it.
+    async fn recent_standing(&self, session: &SessionId) -> Result<Standing, Refusal> {
+        Self::shown(self.chain.recent_standing(session, &self.operator).await)
+    }
+
+    fn shown(standing: Result<Option<Standing>, ChainError>) -> Result<Standing, Refusal> {
         standing
             .map_err(|error| {
                 tracing::warn!(%error, "no chain to check a request against");

@@ -12,7 +12,9 @@ pub use executor::{Accepted, Answer, Equivocation, ExecutorJournal, ExecutorLimi
 
 use crate::AccountId;
 use parity_scale_codec::{Decode, DecodeAll, Encode};
-use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+};
 use sp_core::H256;
 use std::{
     fs,
@@ -33,6 +35,8 @@ const COMPACT_ABOVE: u64 = 16 << 20;
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 /// A table in a transaction.
 type Table<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
+/// A table in one that only looks.
+type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 const META: Definition = TableDefinition::new("meta");
 
@@ -289,21 +293,30 @@ impl Store {
         self.write_if(work, |_| true)
     }
 
-    /// As [`Self::write`], for work that only looks.
+    /// Runs work that only looks, at what was committed last: it waits for no transaction that writes.
     fn look<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.write_if(work, |_| false)
+        guarded(&self.path, || {
+            let inner = self.transaction(|db| {
+                let begun = db.begin_read();
+                begun.map_err(redb::Error::from)
+            })?;
+            work(&Transaction {
+                inner: Inner::Look(&inner),
+                store: self,
+            })
+        })
     }
 
     /// Begins a transaction. After a failure of the disk the database takes none before it is opened again, as of its last
     /// commit: that is tried here, so that a disk that was full for a while costs no more than the requests meanwhile.
-    fn begin_write(&self) -> Result<WriteTransaction> {
-        let begin = |db: &Option<Database>| match db.as_ref().map(Database::begin_write) {
+    fn transaction<T>(
+        &self,
+        kind: impl Fn(&Database) -> std::result::Result<T, redb::Error>,
+    ) -> Result<T> {
+        let begin = |db: &Option<Database>| match db.as_ref().map(&kind) {
             Some(Ok(transaction)) => Ok(Some(transaction)),
-            Some(Err(error)) => match redb::Error::from(error) {
-                redb::Error::PreviousIo => Ok(None),
-                error => Err(self.failed(error)),
-            },
-            None => Ok(None),
+            Some(Err(redb::Error::PreviousIo)) | None => Ok(None),
+            Some(Err(error)) => Err(self.failed(error)),
         };
         if let Some(begun) = begin(&self.db.read().unwrap_or_else(PoisonError::into_inner))? {
             return Ok(begun);
@@ -322,7 +335,7 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let opened = db.insert(opened.ok_or_else(|| self.damaged("it is closed"))?);
-        opened.begin_write().map_err(|error| self.failed(error))
+        kind(opened).map_err(|error| self.failed(error))
     }
 
     /// As [`Self::write`], where what was written stays only if `keep` says so of the outcome.
@@ -332,9 +345,12 @@ impl Store {
         keep: impl FnOnce(&T) -> bool,
     ) -> Result<T> {
         guarded(&self.path, || {
-            let inner = self.begin_write()?;
+            let inner = self.transaction(|db| {
+                let begun = db.begin_write();
+                begun.map_err(redb::Error::from)
+            })?;
             let outcome = work(&Transaction {
-                inner: &inner,
+                inner: Inner::Write(&inner),
                 store: self,
             });
             if outcome.as_ref().is_ok_and(keep) {
@@ -347,15 +363,32 @@ impl Store {
     }
 }
 
+/// What a transaction may do.
+enum Inner<'a> {
+    Write(&'a WriteTransaction),
+    Look(&'a ReadTransaction),
+}
+
 /// A transaction: whole, or nothing.
 struct Transaction<'a> {
-    inner: &'a WriteTransaction,
+    inner: Inner<'a>,
     store: &'a Store,
 }
 
 impl Transaction<'_> {
     fn table(&self, definition: Definition) -> Result<Table<'_>> {
-        self.inner
+        match self.inner {
+            Inner::Write(inner) => inner
+                .open_table(definition)
+                .map_err(|error| self.store.failed(error)),
+            Inner::Look(_) => Err(JournalError::Misuse(
+                "a transaction that only looks cannot write".into(),
+            )),
+        }
+    }
+
+    fn table_to_read(&self, inner: &ReadTransaction, definition: Definition) -> Result<ReadTable> {
+        inner
             .open_table(definition)
             .map_err(|error| self.store.failed(error))
     }
@@ -375,7 +408,21 @@ impl Transaction<'_> {
     }
 
     fn get<T: Decode>(&self, definition: Definition, key: &[u8]) -> Result<Option<T>> {
-        let table = self.table(definition)?;
+        match self.inner {
+            Inner::Write(_) => self.get_from(&self.table(definition)?, definition, key),
+            Inner::Look(inner) => {
+                let table = self.table_to_read(inner, definition)?;
+                self.get_from(&table, definition, key)
+            }
+        }
+    }
+
+    fn get_from<T: Decode>(
+        &self,
+        table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+        definition: Definition,
+        key: &[u8],
+    ) -> Result<Option<T>> {
         let row = table.get(key).map_err(|error| self.store.failed(error))?;
         row.map(|row| self.open_row(definition, row.value()))
             .transpose()
@@ -406,7 +453,23 @@ impl Transaction<'_> {
         last: &[u8],
         most: usize,
     ) -> Result<Vec<(Vec<u8>, T)>> {
-        let table = self.table(definition)?;
+        let keys = (first, last);
+        match self.inner {
+            Inner::Write(_) => self.rows_from(&self.table(definition)?, definition, keys, most),
+            Inner::Look(inner) => {
+                let table = self.table_to_read(inner, definition)?;
+                self.rows_from(&table, definition, keys, most)
+            }
+        }
+    }
+
+    fn rows_from<T: Decode>(
+        &self,
+        table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+        definition: Definition,
+        (first, last): (&[u8], &[u8]),
+        most: usize,
+    ) -> Result<Vec<(Vec<u8>, T)>> {
         let range = table
             .range::<&[u8]>(first..=last)
             .map_err(|error| self.store.failed(error))?;

@@ -321,11 +321,16 @@ impl World {
 
     /// Starts `operator`'s executor and registers where it is reached.
     pub fn start(&self, operator: &str) -> Running {
+        self.start_on(operator, self.chain.clone())
+    }
+
+    /// The same, with such a look at the chain.
+    pub fn start_on(&self, operator: &str, chain: Arc<dyn ChainView>) -> Running {
         let journal = self.executor_journal(operator);
         let batcher = Arc::new(Batcher::new(engine(), Limits::default()).unwrap());
         let executor = Executor::new(
             self.executor.clone(),
-            self.chain.clone(),
+            chain,
             Arc::new(OneModel(batcher.clone())),
             Arc::new(key(operator)),
             journal,
