@@ -52,6 +52,18 @@ pub struct Books {
     pub differing: Vec<String>,
     /// Planck of requests that still wait for their receipt.
     pub in_flight: u128,
+    /// Receipts behind which no client saw an answer: what an operator had begun when it was lost. The request was then
+    /// answered by another, and the first is paid for the prompt that it computed.
+    pub begun: Begun,
+}
+
+/// Places that are paid, and were answered elsewhere.
+#[derive(Default)]
+pub struct Begun {
+    pub receipts: usize,
+    pub planck: u128,
+    /// Output tokens in those receipts: nobody saw them.
+    pub tokens: u64,
 }
 
 impl Books {
@@ -111,6 +123,7 @@ impl Books {
             }
         }
         let (mut journal_sum, mut in_flight, mut differing) = (0, 0, Vec::new());
+        let mut begun = Begun::default();
         let mut written: BTreeMap<Channel, u128> = BTreeMap::new();
         let journal = journal(network, genesis)?;
         let sessions: HashSet<&String> = settled
@@ -131,6 +144,25 @@ impl Books {
                 journal_sum += receipts;
                 in_flight += waiting;
                 written.insert((session.clone(), *operator), receipts);
+                let channel = (session.clone(), *operator);
+                let answered = received
+                    .get(&channel)
+                    .map(|received| &received.sequences[..]);
+                let runs = settled.get(&channel).map(|settled| &settled.runs[..]);
+                let last = runs
+                    .and_then(|runs| runs.last())
+                    .map_or(0, |(_, last)| *last);
+                for seq in 1..=last {
+                    if answered.is_some_and(|answered| answered.contains(&seq)) {
+                        continue;
+                    }
+                    let held = journal.find(&id, &(*operator).into(), seq)?;
+                    if let Some((_, Some(done))) = held {
+                        begun.receipts += 1;
+                        begun.planck += done.receipt.receipt.price;
+                        begun.tokens += u64::from(done.receipt.receipt.output_tokens);
+                    }
+                }
             }
         }
         for (channel, receipts) in &written {
@@ -155,16 +187,20 @@ impl Books {
             received: received.values().map(|received| received.sum).sum(),
             differing,
             in_flight,
+            begun,
         })
     }
 
-    /// Nothing lost, nothing paid twice.
+    /// Nothing lost, nothing paid twice: all that was settled is what clients saw whole, and the prompts of what was begun
+    /// and then answered by another.
     pub fn hold(&self) -> bool {
+        let seen_or_begun = self.received + self.begun.planck;
         self.unsettled == 0
             && self.twice == 0
+            && self.in_flight == 0
             && self.differing.is_empty()
-            && self.settled >= self.received
-            && (self.broken > 0 || self.settled == self.received)
+            && self.settled == seen_or_begun
+            && (self.broken > 0 || self.begun.tokens == 0)
     }
 
     pub fn json(&self) -> Value {
@@ -178,6 +214,9 @@ impl Books {
             "receipts_in_journal_planck": self.journal.to_string(),
             "answered_planck": self.received.to_string(),
             "in_flight_planck": self.in_flight.to_string(),
+            "begun_and_answered_by_another": self.begun.receipts,
+            "begun_planck": self.begun.planck.to_string(),
+            "begun_tokens": self.begun.tokens,
             "channels_that_differ": self.differing,
             "hold": self.hold(),
         })

@@ -57,7 +57,7 @@ struct Options {
     #[arg(long, default_value_t = 32)]
     output_tokens: u32,
     /// Sessions of which each serves 1,000 short requests.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 16)]
     sessions: usize,
     /// Little of everything: only shows that it runs.
     #[arg(long)]
