@@ -28,7 +28,7 @@ impl Network {
             .context("a referendum without a number")
     }
 
-    /// Has all of `operators` vote that weigh anything in a poll; how many did.
+    /// Has all of `operators` vote that weigh anything in a poll; how many did. The poll may be decided before the last has.
     pub fn vote(&self, poll: u64, operators: &[Operator], aye: bool) -> Result<usize> {
         let poll = poll.to_string();
         let how = if aye { "--aye" } else { "--nay" };
@@ -39,19 +39,24 @@ impl Network {
             if shown["weight"].as_u64().unwrap_or(0) == 0 {
                 continue;
             }
-            self.call(&["gov", "vote", &poll, how, "--key", &operator.key])?;
-            voted += 1;
+            match self.call(&["gov", "vote", &poll, how, "--key", &operator.key]) {
+                Ok(_) => voted += 1,
+                Err(_) if self.is_decided(&poll)? => break,
+                Err(error) => return Err(error),
+            }
         }
         Ok(voted)
+    }
+
+    fn is_decided(&self, poll: &str) -> Result<bool> {
+        Ok(self.call(&["gov", "show", poll])?["endedAt"].is_u64())
     }
 
     /// How a referendum ends: `approved`, `rejected`, …
     pub fn await_poll(&self, poll: u64) -> Result<String> {
         let number = poll.to_string();
         let what = format!("referendum {poll} is decided");
-        self.wait_until(&what, SECONDS(240), |network| {
-            Ok(network.call(&["gov", "show", &number])?["endedAt"].is_u64())
-        })?;
+        self.wait_until(&what, SECONDS(240), |network| network.is_decided(&number))?;
         text(&self.call(&["gov", "show", &number])?, "status")
     }
 

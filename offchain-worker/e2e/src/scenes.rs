@@ -119,11 +119,23 @@ impl Network {
         capacity: u32,
         bond: &str,
     ) -> Result<Value> {
+        self.register_for(operator, &[root], capacity, bond)
+    }
+
+    /// Bonds an operator for any number of checkpoints.
+    pub fn register_for(
+        &self,
+        operator: &Operator,
+        roots: &[&str],
+        capacity: u32,
+        bond: &str,
+    ) -> Result<Value> {
         let tls = self.tls_key_file(operator);
         let url = format!("https://127.0.0.1:{}", self.endpoint_port(operator)?);
         let bonded = self.key_file(&operator.name, "key", &operator.key)?;
         let hot = self.key_file(&operator.name, "hot", &operator.hot_key())?;
-        self.call(&[
+        let capacity = capacity.to_string();
+        let mut arguments = vec![
             "operator",
             "register",
             "--key-file",
@@ -133,16 +145,18 @@ impl Network {
             "--roles",
             &operator.roles,
             "--capacity",
-            &capacity.to_string(),
+            &capacity,
             "--bond",
             bond,
-            "--checkpoint",
-            root,
             "--url",
             &url,
             "--tls-key-file",
             &tls,
-        ])
+        ];
+        for root in roots {
+            arguments.extend(["--checkpoint", root]);
+        }
+        self.call(&arguments)
     }
 
     /// A file with a secret URI, as `--key-file` reads it; its path.
@@ -160,9 +174,13 @@ impl Network {
 
     /// Sends DOT from one key's account to another's.
     pub fn transfer(&self, from: &str, to: &str, amount: &str) -> Result<()> {
-        let to = self.address(to)?;
+        self.send(from, &self.address(to)?, amount)
+    }
+
+    /// Sends DOT from a key's account to an address.
+    pub fn send(&self, from: &str, address: &str, amount: &str) -> Result<()> {
         self.call(&[
-            "account", "transfer", "--key", from, "--to", &to, "--amount", amount,
+            "account", "transfer", "--key", from, "--to", address, "--amount", amount,
         ])?;
         Ok(())
     }

@@ -4,15 +4,8 @@ use crate::{
     network::{Network, Operator},
     scenes::{text, ROOT_KEY},
 };
-use anyhow::{ensure, Context, Result};
-use chasqui_chain::{api, AccountId32, Chain, H256};
-use chasqui_primitives::{blob::CHUNK_BYTES, traits::DatasetTerms, DatasetId};
-use chasqui_training::{
-    corpus::{Corpus, Split},
-    diloco::dataset::{build, BuildOptions, Dataset, TextEncoder},
-};
-use chasqui_worker::blobs::BlobStore;
-use parity_scale_codec::Encode;
+use anyhow::Result;
+use chasqui_training::corpus::{Corpus, Split};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -23,14 +16,6 @@ use std::{
 const DOCUMENTS: u64 = 150;
 /// DOT that a round of the small run pays.
 pub const ROUND_PAY: u128 = 30;
-
-/// A dataset that was built.
-#[derive(Clone, Debug)]
-pub struct BuiltDataset {
-    /// Root of its blob.
-    pub root: String,
-    terms: DatasetTerms,
-}
 
 /// Members with machines, and blobs, of their own. The last one joins by itself whatever run there is.
 pub fn members() -> Vec<Operator> {
@@ -58,8 +43,8 @@ pub fn terms(base: &str, dataset: &str, rounds: u32) -> String {
 }
 
 impl Network {
-    /// Builds a small dataset of made-up tales for the model in `model`, and puts it into the blob folder `blobs`.
-    pub fn build_dataset(&self, model: &Path, blobs: &Path) -> Result<BuiltDataset> {
+    /// Builds a small dataset of made-up tales for the model in `model`, into the blob folder `blobs`; its root.
+    pub fn build_dataset(&self, model: &Path, blobs: &Path) -> Result<String> {
         let texts = self.folder().join("tales");
         std::fs::create_dir_all(&texts)?;
         let corpus = Corpus::new(23, Split::Train);
@@ -69,39 +54,37 @@ impl Network {
                 corpus.document(index),
             )?;
         }
-        let file = self.folder().join("tales.data");
-        let options = BuildOptions {
-            held_out_ppm: 100_000,
-            ..BuildOptions::default()
-        };
-        build(
-            &[&texts],
-            &TextEncoder::from_dir(model)?,
-            &file,
-            &options,
-            |_| {},
-        )?;
-        let dataset = Dataset::open(&file)?;
-        let header = dataset.header();
-        let root = BlobStore::open_dir(blobs)?
-            .put_file(&file, CHUNK_BYTES)?
-            .root();
-        Ok(BuiltDataset {
-            root: format!("{root:?}"),
-            terms: DatasetTerms {
-                bytes: header.bytes(),
-                tokens: header.tokens,
-                held_out: header.held_out,
-                vocabulary: header.vocabulary,
-                tokenizer: header.tokenizer,
-            },
-        })
+        let built = self.worker(&[
+            "dataset",
+            "build",
+            &texts.display().to_string(),
+            "--tokenizer",
+            &model.display().to_string(),
+            "--blob-dir",
+            &blobs.display().to_string(),
+            "--held-out-ppm",
+            "100000",
+            "--json",
+        ])?;
+        text(&built, "root")
     }
 
-    /// The development chain's root enters the dataset as one that validators found usable.
-    pub fn enter_dataset(&self, dataset: &BuiltDataset) -> Result<()> {
-        let url = self.url();
-        tokio::runtime::Runtime::new()?.block_on(enter(&url, dataset))
+    /// Submits a dataset of the blob folder `blobs`, and waits until validators found it usable.
+    pub fn submit_dataset(&self, root: &str, blobs: &Path, key: &str) -> Result<Value> {
+        self.call(&[
+            "dataset",
+            "submit",
+            root,
+            "--licence",
+            "Apache-2.0",
+            "--description",
+            "made-up tales",
+            "--blob-dir",
+            &blobs.display().to_string(),
+            "--key",
+            key,
+            "--wait",
+        ])
     }
 
     /// Pays DOT into the fund that runs are paid from.
@@ -126,6 +109,13 @@ impl Network {
         self.fund(&member.key, "1200")?;
         self.register(member, run_root, 1, "1000")?;
         self.start_worker(member, &[])
+    }
+
+    /// Funds and registers an operator that serves no model yet, and starts its worker: it hands out what it has.
+    pub fn start_host(&mut self, operator: &Operator) -> Result<usize> {
+        self.fund(&operator.key, "1200")?;
+        self.register_for(operator, &[], 1, "1000")?;
+        self.start_worker(operator, &[])
     }
 
     /// Joins a run by command.
@@ -154,52 +144,4 @@ impl Network {
             false => self.blobs(),
         }
     }
-}
-
-async fn enter(url: &str, dataset: &BuiltDataset) -> Result<()> {
-    use api::runtime_types::{chasqui_runtime::RuntimeCall, frame_system::pallet::Call};
-    let chain = Chain::connect(url, None).await?;
-    let signer = chasqui_chain::Signer::from_uri(ROOT_KEY)?;
-    let head = chain.head().await?;
-    let storage = head.at.storage();
-    let id: DatasetId = 0;
-    let root: H256 = dataset.root.parse().context("the dataset's root")?;
-    let submitter: AccountId32 = signer.account();
-    let (licence, about) = (b"Apache-2.0".to_vec(), b"made-up tales".to_vec());
-    // As pallet datasets stores it: `Usable`, no deposit, used by nobody yet.
-    let record = (root, submitter, dataset.terms, licence, about).encode();
-    let rest = (0u128, head.number, 1u8, 0u32).encode();
-    let items = vec![
-        (
-            storage
-                .entry(api::storage().datasets().registry())?
-                .fetch_key((id,))?,
-            [record, rest].concat(),
-        ),
-        (
-            storage
-                .entry(api::storage().datasets().roots())?
-                .fetch_key((root,))?,
-            id.encode(),
-        ),
-        (
-            storage
-                .entry(api::storage().datasets().next_dataset())?
-                .fetch_key(())?,
-            1u32.encode(),
-        ),
-    ];
-    let call = RuntimeCall::System(Call::set_storage { items });
-    chain.submit(&signer, &api::tx().sudo().sudo(call)).await?;
-    let known = chain.next_head(head.number).await?;
-    let entry = known
-        .at
-        .storage()
-        .entry(api::storage().datasets().registry())?;
-    let found = entry.fetch((id,)).await?.decode()?;
-    ensure!(
-        found.root == root && found.runs == 0,
-        "the dataset was not entered"
-    );
-    Ok(())
 }

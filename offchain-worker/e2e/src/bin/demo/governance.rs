@@ -63,7 +63,7 @@ pub fn play(network: &mut Network, say: &dyn Fn(&str)) -> Result<Value> {
 
     say("--- act five: a grant");
     let fund = text_of(network, &["fund", "status"], "account")?;
-    network.transfer("//Alice", &fund, "1")?;
+    network.send("//Alice", &fund, "1")?;
     let client = network.address(CLIENT_KEY)?;
     let had = network.balance(&client)?.0;
     let polls = network.grant_to_client(GRANT, &operators)?;
