@@ -1,0 +1,306 @@
+//! Results as tables, and the same as JSON.
+
+use crate::sim::{outcome::Fate, Kind, Outcome};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// Mean, least and most over the seeds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Spread {
+    mean: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Spread {
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let values: Vec<f64> = values.into_iter().collect();
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        Self {
+            mean: values.iter().sum::<f64>() / values.len().max(1) as f64,
+            least,
+            most: values.iter().copied().fold(least, f64::max),
+        }
+    }
+
+    fn over(outcomes: &[Outcome], what: impl Fn(&Outcome) -> f64) -> Self {
+        Self::of(outcomes.iter().map(what))
+    }
+
+    /// With its ends, where they differ; times `scale`.
+    fn show(&self, scale: f64, digits: usize) -> String {
+        let [mean, least, most] = [self.mean, self.least, self.most].map(|value| value * scale);
+        let (low, high) = (format!("{least:.digits$}"), format!("{most:.digits$}"));
+        if low == high {
+            return format!("{mean:.digits$}");
+        }
+        format!("{mean:.digits$} ({low}–{high})")
+    }
+
+    fn percent(&self) -> String {
+        self.show(100.0, 1)
+    }
+}
+
+/// One condition.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    members: u32,
+    condition: &'static str,
+    finals: Spread,
+    voids: Spread,
+    undone: Spread,
+    /// Runs that failed before their last round.
+    failed: usize,
+    round_blocks: Spread,
+    accepted: Spread,
+    goodput: Spread,
+    of_ideal: Spread,
+    over_fixed_600: Spread,
+    over_fixed_300: Spread,
+    lost_by_others: Spread,
+    falsely_paid: Spread,
+    /// Honest members dropped for lateness or absence, in each round.
+    honest_dropped: Spread,
+    honest_slashed: u32,
+}
+
+impl Row {
+    pub fn new(
+        members: u32,
+        condition: &'static str,
+        outcomes: &[Outcome],
+        ideal: &Outcome,
+        ratios: &[Vec<f64>; 2],
+    ) -> Self {
+        let over = |what: fn(&Outcome) -> f64| Spread::over(outcomes, what);
+        let [long, short] = ratios;
+        Self {
+            members,
+            condition,
+            finals: over(|outcome| outcome.finals.into()),
+            voids: over(|outcome| outcome.voids.into()),
+            undone: over(|outcome| outcome.undone.into()),
+            failed: outcomes
+                .iter()
+                .filter(|outcome| outcome.failed.is_some())
+                .count(),
+            round_blocks: over(|outcome| outcome.round_blocks().into()),
+            accepted: over(Outcome::accepted),
+            goodput: over(Outcome::goodput),
+            of_ideal: Spread::over(outcomes, |outcome| outcome.goodput() / ideal.goodput()),
+            over_fixed_600: Spread::of(long.iter().copied()),
+            over_fixed_300: Spread::of(short.iter().copied()),
+            lost_by_others: over(Outcome::lost),
+            falsely_paid: over(Outcome::falsely_paid),
+            honest_dropped: over(|outcome| {
+                f64::from(outcome.honest_dropped) / outcome.lengths.len().max(1) as f64
+            }),
+            honest_slashed: outcomes.iter().map(|outcome| outcome.honest_slashed).sum(),
+        }
+    }
+
+    pub fn ideal(members: u32, outcome: &Outcome) -> Self {
+        let one = core::slice::from_ref(outcome);
+        Self::new(members, "ideal", one, outcome, &[vec![1.0], vec![1.0]])
+    }
+}
+
+/// What became of liars of one kind.
+#[derive(Debug, Serialize)]
+pub struct LiarRow {
+    kind: &'static str,
+    count: usize,
+    /// Share put out by a verdict or dropped, and share slashed.
+    thrown_out: f64,
+    slashed: f64,
+    /// Median of the rounds after which those were.
+    after_rounds: u32,
+    /// Rounds of false work that each was paid for, on average.
+    falsely_paid: f64,
+    rounds: f64,
+}
+
+impl LiarRow {
+    pub fn all(fates: &[Fate]) -> Vec<Self> {
+        Kind::LIARS
+            .iter()
+            .filter_map(|kind| {
+                let own: Vec<_> = fates.iter().filter(|fate| fate.kind == *kind).collect();
+                let count = Some(own.len()).filter(|count| *count > 0)?;
+                let mut after: Vec<u32> = own.iter().filter_map(|fate| fate.thrown_out).collect();
+                after.sort_unstable();
+                let mean = |what: fn(&Fate) -> f64| {
+                    own.iter().map(|fate| what(fate)).sum::<f64>() / count as f64
+                };
+                Some(Self {
+                    kind: kind.name(),
+                    count,
+                    thrown_out: mean(|fate| f64::from(u8::from(fate.thrown_out.is_some()))),
+                    slashed: mean(|fate| f64::from(u8::from(fate.slashed))),
+                    after_rounds: after.get(after.len() / 2).copied().unwrap_or(0),
+                    falsely_paid: mean(|fate| fate.false_paid.into()),
+                    rounds: mean(|fate| fate.rounds.into()),
+                })
+            })
+            .collect()
+    }
+}
+
+/// One condition under other terms.
+#[derive(Debug, Serialize)]
+pub struct TermsRow {
+    members: u32,
+    condition: &'static str,
+    terms: &'static str,
+    goodput: Spread,
+    over_published: Spread,
+    round_blocks: Spread,
+    voids: Spread,
+    failed: usize,
+    accepted: Spread,
+    honest_dropped: Spread,
+}
+
+impl TermsRow {
+    pub fn new(
+        members: u32,
+        condition: &'static str,
+        terms: &'static str,
+        outcomes: &[Outcome],
+        over_published: Spread,
+    ) -> Self {
+        let row = Row::new(
+            members,
+            condition,
+            outcomes,
+            &Outcome::default(),
+            &Default::default(),
+        );
+        Self {
+            members,
+            condition,
+            terms,
+            goodput: row.goodput,
+            over_published,
+            round_blocks: row.round_blocks,
+            voids: row.voids,
+            failed: row.failed,
+            accepted: row.accepted,
+            honest_dropped: row.honest_dropped,
+        }
+    }
+}
+
+/// Everything.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    seed: u64,
+    seeds: u64,
+    rounds: u32,
+    pub rows: Vec<Row>,
+    pub liars: Vec<LiarRow>,
+    pub terms: Vec<TermsRow>,
+}
+
+impl Report {
+    pub fn new(seed: u64, seeds: u64, rounds: u32) -> Self {
+        Self {
+            seed,
+            seeds,
+            rounds,
+            rows: Vec::new(),
+            liars: Vec::new(),
+            terms: Vec::new(),
+        }
+    }
+
+    pub fn json(&self) -> String {
+        let json = serde_json::to_string_pretty(self);
+        json.expect("numbers and names") + "\n"
+    }
+
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        // Writing into a string cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "| members | condition | rounds final, void, undone | runs failed | round, blocks | accepted, % | goodput, % | \
+             of ideal, % | over 600 fixed | over 300 fixed | lost by others, % | falsely paid, % |\n\
+             |---|---|---|---|---|---|---|---|---|---|---|---|"
+        )?;
+        for row in &self.rows {
+            writeln!(
+                out,
+                "| {} | {} | {}, {}, {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                row.members,
+                row.condition,
+                row.finals.show(1.0, 1),
+                row.voids.show(1.0, 1),
+                row.undone.show(1.0, 1),
+                row.failed,
+                row.round_blocks.show(1.0, 0),
+                row.accepted.percent(),
+                row.goodput.percent(),
+                row.of_ideal.show(100.0, 0),
+                row.over_fixed_600.show(1.0, 2),
+                row.over_fixed_300.show(1.0, 2),
+                row.lost_by_others.percent(),
+                row.falsely_paid.show(100.0, 2),
+            )?;
+        }
+        let slashed: u32 = self.rows.iter().map(|row| row.honest_slashed).sum();
+        writeln!(out, "\nHonest members slashed: {slashed}.\n")?;
+        if !self.liars.is_empty() {
+            writeln!(
+                out,
+                "| a liar that | of them | thrown out, % | after rounds | slashed, % | false rounds paid, each | of rounds |\n\
+                 |---|---|---|---|---|---|---|"
+            )?;
+            for row in &self.liars {
+                let after = match row.thrown_out > 0.0 {
+                    true => row.after_rounds.to_string(),
+                    false => "–".into(),
+                };
+                writeln!(
+                    out,
+                    "| {} | {} | {:.0} | {after} | {:.0} | {:.1} | {:.1} |",
+                    row.kind,
+                    row.count,
+                    row.thrown_out * 100.0,
+                    row.slashed * 100.0,
+                    row.falsely_paid,
+                    row.rounds,
+                )?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(
+            out,
+            "| members | condition | terms | goodput, % | over the terms above | round, blocks | accepted, % | rounds void | \
+             runs failed | honest dropped a round |\n|---|---|---|---|---|---|---|---|---|---|"
+        )?;
+        for row in &self.terms {
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                row.members,
+                row.condition,
+                row.terms,
+                row.goodput.percent(),
+                row.over_published.show(1.0, 2),
+                row.round_blocks.show(1.0, 0),
+                row.accepted.percent(),
+                row.voids.show(1.0, 1),
+                row.failed,
+                row.honest_dropped.show(1.0, 1),
+            )?;
+        }
+        Ok(())
+    }
+}
