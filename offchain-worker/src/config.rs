@@ -76,6 +76,9 @@ pub struct Config {
     /// Hand out the checkpoints that this operator serves to others who fetch them.
     #[serde(default)]
     pub share_models: bool,
+    /// Hand out the registered datasets that lie in `blob_dir`, to validators who judge them and to members of runs.
+    #[serde(default = "yes")]
+    pub share_datasets: bool,
     /// Most KiB of blobs a second to one address that fetches what this worker shares. No bound when absent.
     #[serde(default)]
     pub share_kib: Option<u64>,
@@ -106,6 +109,10 @@ pub fn default_blob_dir() -> PathBuf {
 
 fn default_state_dir() -> PathBuf {
     data_dir("worker")
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_device() -> String {

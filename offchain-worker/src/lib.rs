@@ -11,12 +11,14 @@
 //! | [`view`], [`registry`] | what stands on chain, as plain values; registering and looking up |
 //! | [`client`], [`receipt`] | a client's side: submit, follow, keep the signed receipt |
 //! | [`sessions`] | sessions on a real chain, for client and operator |
+//! | [`datasets`] | what runs train on: submitting, judging, who has it |
 //! | [`training`] | training runs, for members and validators |
 
 pub mod blobs;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod datasets;
 pub mod duties;
 pub mod fault;
 pub mod governance;

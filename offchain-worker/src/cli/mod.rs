@@ -3,6 +3,7 @@
 pub mod account;
 pub mod audit;
 pub mod checkpoint;
+pub mod dataset;
 pub mod failure;
 pub mod fund;
 pub mod funds;
@@ -73,6 +74,8 @@ enum Command {
     #[command(subcommand)]
     Train(train::TrainCommand),
     #[command(subcommand)]
+    Dataset(dataset::DatasetCommand),
+    #[command(subcommand)]
     Fund(fund::FundCommand),
     #[command(subcommand)]
     Gov(gov::GovCommand),
@@ -99,6 +102,7 @@ impl Command {
             Self::Job(command) => done(quiet(|| block_on(command.run()))),
             Self::Session(command) => done(quiet(|| block_on(command.run()))),
             Self::Train(command) => done(quiet(|| block_on(command.run()))),
+            Self::Dataset(command) => done(quiet(|| block_on(command.run()))),
             Self::Fund(command) => done(quiet(|| block_on(command.run()))),
             Self::Gov(command) => done(quiet(|| block_on(command.run()))),
             Self::Price(command) => done(quiet(|| block_on(command.run()))),

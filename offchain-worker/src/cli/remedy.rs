@@ -204,8 +204,48 @@ const REFUSALS: &[(&str, &str)] = &[
         "leave out --epoch to claim whatever there is",
     ),
     (
+        "Datasets::AlreadySubmitted",
+        "nothing needs to be done: see `chasqui-worker dataset show ROOT`",
+    ),
+    (
+        "Datasets::InconsistentTerms",
+        "build the dataset anew: `chasqui-worker dataset build`",
+    ),
+    (
+        "Datasets::InvalidLicence",
+        "give --licence as an SPDX expression, such as CC-BY-4.0 or `MIT OR Apache-2.0`",
+    ),
+    (
+        "Datasets::InvalidDescription",
+        "give a --description in words, without control characters",
+    ),
+    (
+        "Datasets::HotKey",
+        "sign with the bonded account's key: what a dataset earns could not be claimed by a hot key",
+    ),
+    (
+        "Datasets::TooManyUndecided",
+        "wait until validators have decided on others: see `chasqui-worker dataset list`",
+    ),
+    (
+        "Datasets::NoSuchDataset",
+        "see `chasqui-worker dataset list`: it is gone, or never was",
+    ),
+    (
+        "Datasets::NotTheSubmitter",
+        "sign with the key that submitted it: see `chasqui-worker dataset show DATASET`",
+    ),
+    (
+        "Datasets::InAudit",
+        "wait until its case is decided: see `chasqui-worker dataset show DATASET`",
+    ),
+    (
+        "Datasets::InUse",
+        "wait until the runs that use it have ended: see `chasqui-worker dataset show DATASET`",
+    ),
+    (
         "Training::UnusableDataset",
-        "wait until validators have found the dataset usable, or name another",
+        "wait until validators have found the dataset usable (`chasqui-worker dataset show ROOT`), or name another",
     ),
     (
         "Training::UnknownCheckpoint",

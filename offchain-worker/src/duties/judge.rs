@@ -1,6 +1,6 @@
 //! Judging another's work: replay, commit, reveal; and opening one's own when it is demanded.
 
-use super::{on_device, training, verdicts::StoredVerdict, DutyStage, Worker};
+use super::{datasets, on_device, training, verdicts::StoredVerdict, DutyStage, Worker};
 use crate::{
     fault::Fault,
     prompt, registry, sessions,
@@ -47,11 +47,7 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u
                 Subject::Training { .. } | Subject::TrainingOuter { .. } => {
                     training::judge(worker, id, &subject, panel).await?
                 }
-                Subject::Dataset(dataset) => {
-                    anyhow::bail!(
-                        "case {id} is about dataset {dataset}, which this worker cannot judge"
-                    )
-                }
+                Subject::Dataset(dataset) => datasets::judge(worker, id, dataset, panel).await?,
             };
             let verdict = match worker.fault {
                 Some(Fault::FalseAlarm) => Verdict::Hard(HardReason::Margin),

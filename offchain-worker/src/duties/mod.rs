@@ -6,10 +6,12 @@
 //! commitment and its reveal ([`verdicts`]).
 //!
 //! `follow` is the loop, `watch` decides when to look, `news` reads events, `place` keeps how far they were read,
-//! `progress` what was started; `compute`, `judge` and `calibrate` do what is owed.
+//! `progress` what was started; `compute`, `judge` (with `training` and `datasets`) and
+//! `calibrate` do what is owed.
 
 mod calibrate;
 mod compute;
+mod datasets;
 mod find;
 mod follow;
 mod judge;
@@ -189,6 +191,9 @@ impl Worker {
         crate::sessions::serve::start(&self, config).await?;
         let share = config.share_models && config.listen.is_some();
         tokio::spawn(stock::keep(self.clone(), share));
+        if config.share_datasets && config.listen.is_some() {
+            tokio::spawn(datasets::hand_out(self.clone()));
+        }
         tokio::spawn(members::keep(self.clone(), config.clone()));
         follow::follow(self).await
     }

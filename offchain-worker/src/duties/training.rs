@@ -3,7 +3,7 @@
 use super::{on_device, Worker};
 use crate::{
     blobs::exchange::{fetch, FetchConfig, Holder},
-    registry,
+    datasets, registry,
     training::{
         judge::{
             fetch_member, judge_member, judge_outer, ledger::Ledger, remote::Remote, CarriedFrom,
@@ -295,7 +295,10 @@ async fn stock(worker: &Arc<Worker>, head: &Head, case: &Case) -> Result<()> {
         if holders.is_none() {
             let serving =
                 registry::holders(head, &case.root, &worker.operator, MOST_HOLDERS).await?;
-            holders = Some(case.holders.iter().cloned().chain(serving).collect());
+            let own = Some(&worker.operator);
+            let having = datasets::holders_of(head, &case.terms.dataset, own, MOST_HOLDERS).await?;
+            let members = case.holders.iter().cloned();
+            holders = Some(members.chain(serving).chain(having).collect());
         }
         for root in missing {
             let from = holders.as_deref().unwrap_or_default();

@@ -152,11 +152,19 @@ fn create(folder: &Path) -> Result<()> {
 /// # Errors
 /// The blob is missing, damaged, or not the dataset that the terms say.
 pub fn dataset(blobs: &BlobStore, terms: &RunTerms) -> Result<Dataset> {
-    let reader = blobs.open(&terms.dataset)?;
-    let name = format!("{:?}", terms.dataset);
-    let dataset = Dataset::from_source(&name, Box::new(Checked::new(reader)))?;
+    let dataset = open_dataset(blobs, &terms.dataset)?;
     dataset.check_run(terms)?;
     Ok(dataset)
+}
+
+/// The dataset whose blob is `root`, out of the store; every byte that is read is checked against the root.
+///
+/// # Errors
+/// The blob is missing, damaged, or no dataset.
+pub fn open_dataset(blobs: &BlobStore, root: &H256) -> Result<Dataset> {
+    let reader = blobs.open(root)?;
+    let source = Box::new(Checked::new(reader));
+    Ok(Dataset::from_source(&format!("{root:?}"), source)?)
 }
 
 /// A blob as a file whose chunks are checked.

@@ -1,4 +1,5 @@
-//! Operators train a model together: three members on machines of their own, three validators that replay their work.
+//! Operators train a model together: three members on machines of their own, three validators that replay their work, on a
+//! dataset that those validators judged before.
 
 use crate::Market;
 use anyhow::{ensure, Context, Result};
@@ -13,7 +14,7 @@ const ROUNDS: u32 = 2;
 pub fn a_run_is_trained_and_paid(market: &mut Market) -> Result<()> {
     let network = &mut market.network;
     let members = members();
-    // GIVEN a dataset and a base on one member's machine, money in the fund, and validators that judge
+    // GIVEN a dataset and a base on one operator's machine
     let first = &members[0];
     let blobs = network.blobs_of(first);
     let model = scenes::model("chasqui-tales")?;
@@ -27,9 +28,32 @@ pub fn a_run_is_trained_and_paid(market: &mut Market) -> Result<()> {
         "--json",
     ])?;
     ensure!(imported["root"] == market.root.as_str(), "{imported}");
-    network.enter_dataset(&dataset)?;
+    let unusable = network.create_run(&terms(&market.root, &dataset, ROUNDS));
+    ensure!(unusable.is_err(), "a run began on data that nobody judged");
+    let mut workers = vec![network.start_host(first)?];
+    // WHEN it submits the dataset THEN validators, who have nothing of it, ask its worker, and find it usable
+    let submitted = network.submit_dataset(&dataset, &blobs, &first.key)?;
+    ensure!(submitted["status"] == "usable", "{submitted}");
+    let shown = network.call(&["dataset", "show", &dataset])?;
+    let fee = DOT / 100;
+    let left = planck(&submitted["deposit"])?.saturating_sub(fee);
+    ensure!(
+        shown["status"] == "usable" && planck(&shown["deposit"])? == left,
+        "{shown}"
+    );
+    let again = network.submit_dataset(&dataset, &blobs, &first.key);
+    let refused = again.err().context("it was submitted twice")?.to_string();
+    ensure!(refused.contains("AlreadySubmitted"), "{refused}");
+
+    // GIVEN money in the fund, and validators that judge runs
     network.fill_fund("500")?;
-    let created = network.create_run(&terms(&market.root, &dataset.root, ROUNDS))?;
+    let created = network.create_run(&terms(&market.root, &dataset, ROUNDS))?;
+    let withdrawn = network.call(&["dataset", "withdraw", &dataset, "--key", &first.key]);
+    let refused = withdrawn
+        .err()
+        .context("it was withdrawn from a run")?
+        .to_string();
+    ensure!(refused.contains("InUse"), "{refused}");
     let run = created["run"].to_string();
     let root = text(&created, "root")?;
     for validator in ["//Dave", "//Eve", "//Ferdie"] {
@@ -47,9 +71,10 @@ pub fn a_run_is_trained_and_paid(market: &mut Market) -> Result<()> {
     network.wait_for_block(block + 22, Duration::from_secs(90))?;
 
     // WHEN three operators take part, of whom one joins by itself and one is killed in the middle
-    let mut workers = Vec::new();
-    for member in &members {
-        workers.push(network.start_member(member, &root)?);
+    for (index, member) in members.iter().enumerate() {
+        if index > 0 {
+            workers.push(network.start_member(member, &root)?);
+        }
         if member.settings.is_empty() {
             network.join_run(member, &run)?;
         }

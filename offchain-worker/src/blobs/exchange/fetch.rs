@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    future::Future,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -131,8 +132,14 @@ pub async fn fetch(
         })
         .await?
     };
-    job.collect(&partial, &description, missing).await?;
+    let disk = OnDisk {
+        root,
+        partial: partial.clone(),
+        description: description.clone(),
+    };
     let info = description.info;
+    job.collect(&disk, &description, missing, info.chunks())
+        .await?;
     on_disk(root, move || partial.publish(&description)).await?;
     Ok(info)
 }
@@ -150,6 +157,30 @@ async fn on_disk<T: Send + 'static>(
     outcome.map_err(|source| FetchError::Store { root, source })
 }
 
+/// Where chunks go that were checked.
+pub(super) trait Keep: Sync {
+    /// Keeps one.
+    fn keep(
+        &self,
+        index: u64,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), FetchError>> + Send;
+}
+
+/// Chunks of a blob that will be whole.
+struct OnDisk {
+    root: H256,
+    partial: Arc<Partial>,
+    description: Arc<Description>,
+}
+
+impl Keep for OnDisk {
+    async fn keep(&self, index: u64, bytes: Vec<u8>) -> Result<(), FetchError> {
+        let (partial, description) = (self.partial.clone(), self.description.clone());
+        on_disk(self.root, move || partial.keep(&description, index, &bytes)).await
+    }
+}
+
 /// A holder that waits for its turn.
 struct Waiting {
     index: usize,
@@ -158,7 +189,7 @@ struct Waiting {
 }
 
 /// One fetch.
-struct Job<'a> {
+pub(super) struct Job<'a> {
     root: H256,
     config: &'a FetchConfig,
     holders: Vec<&'a Endpoint>,
@@ -182,7 +213,7 @@ struct Todo {
 }
 
 impl<'a> Job<'a> {
-    fn new(root: H256, holders: &'a [Endpoint], config: &'a FetchConfig) -> Self {
+    pub(super) fn new(root: H256, holders: &'a [Endpoint], config: &'a FetchConfig) -> Self {
         let mut seen = BTreeSet::new();
         let holders: Vec<&Endpoint> = holders
             .iter()
@@ -239,7 +270,8 @@ impl<'a> Job<'a> {
         Some(turn)
     }
 
-    fn unavailable(&self, chunks: Option<(u64, u64)>) -> FetchError {
+    /// What the fetch ends with when it is too late: of how many chunks so many are here, where that is known.
+    pub(super) fn unavailable(&self, chunks: Option<(u64, u64)>) -> FetchError {
         let state = self.state();
         FetchError::Unavailable {
             root: self.root,
@@ -250,7 +282,7 @@ impl<'a> Job<'a> {
     }
 
     /// What the blob is.
-    async fn describe(&self, max_bytes: u64) -> Result<Description, FetchError> {
+    pub(super) async fn describe(&self, max_bytes: u64) -> Result<Description, FetchError> {
         let lane = || async {
             while let Some(turn) = self.next().await {
                 let asked = self.peers.describe(turn.endpoint, &self.root, max_bytes);
@@ -273,19 +305,20 @@ impl<'a> Job<'a> {
         Err(self.unavailable(None))
     }
 
-    /// Gets the chunks `missing`.
-    async fn collect(
+    /// Gets the chunks `missing`, ascending, of `wanted` in all.
+    pub(super) async fn collect(
         &self,
-        partial: &Arc<Partial>,
-        description: &Arc<Description>,
+        keep: &impl Keep,
+        description: &Description,
         missing: Vec<u64>,
+        wanted: u64,
     ) -> Result<(), FetchError> {
         let todo = Mutex::new(Todo {
             left: missing.len() as u64,
             chunks: missing.into(),
         });
         self.state().progress = Instant::now();
-        let lane = || self.lane(partial, description, &todo);
+        let lane = || self.lane(keep, description, &todo);
         let mut lanes: FuturesUnordered<_> = (0..self.lanes()).map(|_| lane()).collect();
         while lock(&todo).left > 0 {
             match lanes.next().await {
@@ -297,18 +330,15 @@ impl<'a> Job<'a> {
         let left = lock(&todo).left;
         match left {
             0 => Ok(()),
-            _ => {
-                let count = description.info.chunks();
-                Err(self.unavailable(Some((count.saturating_sub(left), count))))
-            }
+            _ => Err(self.unavailable(Some((wanted.saturating_sub(left), wanted)))),
         }
     }
 
     /// Fetches from one holder after the other until nothing is left, or nobody.
     async fn lane(
         &self,
-        partial: &Arc<Partial>,
-        description: &Arc<Description>,
+        keep: &impl Keep,
+        description: &Description,
         todo: &Mutex<Todo>,
     ) -> Result<(), FetchError> {
         while let Some(mut turn) = self.next().await {
@@ -323,7 +353,7 @@ impl<'a> Job<'a> {
                 };
                 let mut rest = range.clone();
                 let outcome = self
-                    .batch(turn.endpoint, partial, description, &mut rest, todo)
+                    .batch(turn.endpoint, keep, description, &mut rest, todo)
                     .await?;
                 if rest.start > range.start {
                     turn.gave();
@@ -360,8 +390,8 @@ impl<'a> Job<'a> {
     async fn batch(
         &self,
         holder: &Endpoint,
-        partial: &Arc<Partial>,
-        description: &Arc<Description>,
+        keep: &impl Keep,
+        description: &Description,
         rest: &mut Range<u64>,
         todo: &Mutex<Todo>,
     ) -> Result<Result<(), PeerError>, FetchError> {
@@ -378,8 +408,7 @@ impl<'a> Job<'a> {
                 Ok(None) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
             };
-            let (partial, description) = (partial.clone(), description.clone());
-            on_disk(self.root, move || partial.keep(&description, index, &bytes)).await?;
+            keep.keep(index, bytes).await?;
             rest.start = index.saturating_add(1);
             let mut open = lock(todo);
             open.left = open.left.saturating_sub(1);

@@ -17,6 +17,8 @@ pub struct Holders {
     pub operators: Vec<AccountId32>,
     /// Whoever declares to serve one of these.
     pub serving: Vec<H256>,
+    /// Whoever may have this dataset.
+    pub dataset: Option<H256>,
 }
 
 /// Gets blobs from others.

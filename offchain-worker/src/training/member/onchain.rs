@@ -26,7 +26,7 @@ use crate::{
         exchange::{fetch, FetchConfig, Holder},
         BlobStore,
     },
-    registry,
+    datasets, registry,
 };
 
 /// Most operators who are asked for one blob.
@@ -326,6 +326,15 @@ impl Peers {
         for root in &wanted.serving {
             let most = MOST_HOLDERS.saturating_sub(found.len());
             for holder in registry::holders(&head, root, &self.operator, most).await? {
+                if !found.contains(&holder) {
+                    found.push(holder);
+                }
+            }
+        }
+        if let Some(root) = &wanted.dataset {
+            let most = MOST_HOLDERS.saturating_sub(found.len());
+            let own = Some(&self.operator);
+            for holder in datasets::holders_of(&head, root, own, most).await? {
                 if !found.contains(&holder) {
                     found.push(holder);
                 }

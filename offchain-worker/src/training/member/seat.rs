@@ -218,7 +218,10 @@ impl Seat {
     }
 
     async fn prepare(&mut self, facts: &Facts) -> Result<()> {
-        let holders = everybody(facts);
+        let holders = Holders {
+            dataset: Some(facts.terms.dataset),
+            ..everybody(facts)
+        };
         loop {
             let missing = {
                 let (store, terms) = (self.tools.vault.store.clone(), facts.terms);
@@ -629,6 +632,7 @@ fn everybody(facts: &Facts) -> Holders {
             .into_iter()
             .flatten()
             .collect(),
+        dataset: None,
     }
 }
 
@@ -640,6 +644,7 @@ fn author_first(facts: &Facts, author: AccountId32) -> Holders {
             .chain(others(facts, Some(author)))
             .collect(),
         serving: Vec::new(),
+        dataset: None,
     }
 }
 
