@@ -1,10 +1,13 @@
-//! Whole runs of the simulator behind `scripts/bench simulate`: members that lie, crash and are cut off cannot break what the
-//! machine promises, and equal seeds give equal runs.
+//! Whole runs of the simulator behind `scripts/bench simulate`: members that lie, crash and are cut off cannot break what
+//! the machine promises, and equal seeds give equal runs.
 
 #[path = "../benches/simulate/sim/mod.rs"]
 mod sim;
 
-use sim::{simulate, Condition, Kind, Outcome, Scenario, CONDITIONS, IDEAL};
+use chasqui_primitives::training::{Effect, ModelState, Run};
+use sim::{
+    chain::Chain, guard::Guard, simulate, Condition, Kind, Outcome, Scenario, CONDITIONS, IDEAL,
+};
 
 const STORM: Condition = Condition {
     name: "storm",
@@ -12,6 +15,7 @@ const STORM: Condition = Condition {
     churn: 0.1,
     partitions: true,
     liars: 0.35,
+    mislead: false,
 };
 
 /// A run of twenty, all of it checked after every event.
@@ -28,7 +32,7 @@ fn a_run_in_which_nothing_goes_wrong_pays_every_member_every_round() {
     // THEN nothing is lost, and what is paid is the budget
     assert_eq!((outcome.finals, outcome.voids, outcome.undone), (5, 0, 0));
     assert_eq!(outcome.paid, 100);
-    assert_eq!((outcome.lost_by_others, outcome.lost_by_absence), (0, 0));
+    assert_eq!((outcome.lost_by_others, outcome.lost_by_itself), (0, 0));
     assert_eq!((outcome.rest_planck, outcome.reserve_planck), (0, 0));
     assert!((outcome.accepted() - 1.0).abs() < 1e-9);
     // AND what machine time is lost is what a round takes beside the training
@@ -78,4 +82,75 @@ fn churn_costs_goodput() {
     };
     let [calm, restless, ideal] = [CONDITIONS[0], CONDITIONS[2], IDEAL].map(mean);
     assert!(ideal > calm && calm > restless, "{ideal} {calm} {restless}");
+}
+
+#[test]
+fn a_majority_for_a_false_model_is_undone_and_slashed_and_the_run_goes_on() {
+    for seed in 1..=3 {
+        // GIVEN terms that forgive the undone round, the one built on it, and rounds of few until others have come
+        let mut scenario = Scenario::new(20, CONDITIONS[6], 8, seed);
+        (scenario.strict, scenario.timing.max_void) = (true, 6);
+        // WHEN eleven of twenty agree on a false model
+        let outcome = simulate(&scenario);
+        // THEN that is undone, all of them pay for it, nobody else does, and later rounds are final
+        assert!(outcome.undone > 0 && outcome.finals > 0, "{outcome:?}");
+        assert_eq!(outcome.honest_slashed, 0);
+        assert!(outcome.fates.len() == 11 && outcome.fates.iter().all(|fate| fate.slashed));
+    }
+}
+
+/// Tells the simulator's guard of what must not happen to a run of 20 that has just begun.
+fn happens(effects: &[Effect<sim::Who>]) {
+    let chain = Chain::new(&Scenario::new(20, IDEAL, 3, 1));
+    let mut guard = Guard::new(1_000);
+    for effect in effects {
+        guard.on(effect, &Run::new(0), &chain.terms, &chain.store);
+    }
+}
+
+#[test]
+#[should_panic(expected = "T1: paid before it is final")]
+fn pay_for_a_round_that_is_not_final_is_noticed() {
+    happens(&[Effect::Pay {
+        who: 1,
+        round: 0,
+        amount: 5,
+        units: 1,
+    }]);
+}
+
+#[test]
+#[should_panic(expected = "T7: 1 is slashed for round 0")]
+fn a_slash_without_a_verdict_is_noticed() {
+    happens(&[Effect::Slash {
+        who: 1,
+        round: 0,
+        reporter: None,
+    }]);
+}
+
+#[test]
+#[should_panic(expected = "T9: 1 is freed more often than held")]
+fn a_bond_that_is_freed_twice_is_noticed() {
+    happens(&[Effect::Hold(1), Effect::Free(1), Effect::Free(1)]);
+}
+
+#[test]
+#[should_panic(expected = "T10")]
+fn data_that_are_consumed_twice_are_noticed() {
+    let began = |round| Effect::RoundBegan {
+        round,
+        members: 0,
+        first_sequence: 20 * u64::from(round),
+    };
+    happens(&[began(0), began(1)]);
+}
+
+#[test]
+#[should_panic(expected = "T8")]
+fn an_agreed_model_that_is_not_the_runs_is_noticed() {
+    happens(&[Effect::RoundAgreed {
+        round: 0,
+        model: ModelState::default(),
+    }]);
 }

@@ -59,6 +59,7 @@ pub struct Row {
     over_fixed_600: Spread,
     over_fixed_300: Spread,
     lost_by_others: Spread,
+    lost_by_itself: Spread,
     falsely_paid: Spread,
     /// Honest members dropped for lateness or absence, in each round.
     honest_dropped: Spread,
@@ -91,7 +92,8 @@ impl Row {
             of_ideal: Spread::over(outcomes, |outcome| outcome.goodput() / ideal.goodput()),
             over_fixed_600: Spread::of(long.iter().copied()),
             over_fixed_300: Spread::of(short.iter().copied()),
-            lost_by_others: over(Outcome::lost),
+            lost_by_others: over(|outcome| outcome.of_revealed(outcome.lost_by_others)),
+            lost_by_itself: over(|outcome| outcome.of_revealed(outcome.lost_by_itself)),
             falsely_paid: over(Outcome::falsely_paid),
             honest_dropped: over(|outcome| {
                 f64::from(outcome.honest_dropped) / outcome.lengths.len().max(1) as f64
@@ -230,14 +232,13 @@ impl Report {
     fn write(&self, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
-            "| members | condition | rounds final, void, undone | runs failed | round, blocks | accepted, % | goodput, % | \
-             of ideal, % | over 600 fixed | over 300 fixed | lost by others, % | falsely paid, % |\n\
-             |---|---|---|---|---|---|---|---|---|---|---|---|"
+            "| members | condition | rounds final | void | undone | runs failed | round, blocks | accepted, % | goodput, % | \
+             of ideal, % |\n|---|---|---|---|---|---|---|---|---|---|"
         )?;
         for row in &self.rows {
             writeln!(
                 out,
-                "| {} | {} | {}, {}, {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 row.members,
                 row.condition,
                 row.finals.show(1.0, 1),
@@ -248,9 +249,24 @@ impl Report {
                 row.accepted.percent(),
                 row.goodput.percent(),
                 row.of_ideal.show(100.0, 0),
+            )?;
+        }
+        writeln!(
+            out,
+            "\n| members | condition | over 600 fixed | over 300 fixed | lost by others, % | by itself, % | late or away, \
+             dropped a round, % | falsely paid, % |\n|---|---|---|---|---|---|---|---|"
+        )?;
+        for row in self.rows.iter().filter(|row| row.condition != "ideal") {
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} | {} | {} |",
+                row.members,
+                row.condition,
                 row.over_fixed_600.show(1.0, 2),
                 row.over_fixed_300.show(1.0, 2),
                 row.lost_by_others.percent(),
+                row.lost_by_itself.percent(),
+                row.honest_dropped.show(100.0 / f64::from(row.members), 1),
                 row.falsely_paid.show(100.0, 2),
             )?;
         }
@@ -283,7 +299,7 @@ impl Report {
         writeln!(
             out,
             "| members | condition | terms | goodput, % | over the terms above | round, blocks | accepted, % | rounds void | \
-             runs failed | honest dropped a round |\n|---|---|---|---|---|---|---|---|---|---|"
+             runs failed | honest dropped a round, % |\n|---|---|---|---|---|---|---|---|---|---|"
         )?;
         for row in &self.terms {
             writeln!(
@@ -298,7 +314,7 @@ impl Report {
                 row.accepted.percent(),
                 row.voids.show(1.0, 1),
                 row.failed,
-                row.honest_dropped.show(1.0, 1),
+                row.honest_dropped.show(100.0 / f64::from(row.members), 1),
             )?;
         }
         Ok(())

@@ -18,8 +18,8 @@ use sp_core::H256;
 pub const GENESIS: H256 = H256::repeat_byte(1);
 pub const RUN: RunId = 7;
 
-/// Bytes of proof that a block has for live runs (15% of 10 MiB), and what they go for: `pallets/training/src/weights.rs`.
-/// Time would suffice for more.
+/// Bytes of proof that a block has for live runs (15% of 10 MiB), and what they go for:
+/// `pallets/training/src/weights.rs`. Time would suffice for more.
 const BLOCK_PROOF: u32 = 1_572_864;
 const STEP: u32 = 6_320;
 const COUNT: u32 = 4_515;

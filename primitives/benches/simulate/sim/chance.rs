@@ -1,4 +1,4 @@
-//! Chance that is the same on every machine: SplitMix64, and only such functions of it as IEEE arithmetic fixes to the bit.
+//! Chance that is the same on every machine: SplitMix64, and only such functions of it as IEEE arithmetic fixes.
 
 use sp_core::H256;
 

@@ -6,9 +6,11 @@
 // Benchmark and test use a part of it each.
 #![allow(dead_code)]
 
+mod audits;
 pub mod chain;
 pub mod chance;
 pub mod guard;
+mod news;
 pub mod outcome;
 pub mod people;
 pub mod scenario;

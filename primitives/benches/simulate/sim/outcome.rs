@@ -37,9 +37,9 @@ pub struct Outcome {
     pub false_paid: u32,
     /// Rounds of which honest members revealed their work.
     pub revealed: u32,
-    /// Of these, how many were not paid through others' doing, and through their own absence.
+    /// Of these, how many were not paid through others' doing, and because the member was away or attested too late.
     pub lost_by_others: u32,
-    pub lost_by_absence: u32,
+    pub lost_by_itself: u32,
     /// Honest members that were dropped because they were late or away twice in a row.
     pub honest_dropped: u32,
     pub honest_slashed: u32,
@@ -61,9 +61,9 @@ impl Outcome {
         f64::from(self.paid) / self.available.max(1.0)
     }
 
-    /// Of revealed member-rounds, those that others made worthless.
-    pub fn lost(&self) -> f64 {
-        f64::from(self.lost_by_others) / f64::from(self.revealed.max(1))
+    /// A share of the revealed member-rounds.
+    pub fn of_revealed(&self, rounds: u32) -> f64 {
+        f64::from(rounds) / f64::from(self.revealed.max(1))
     }
 
     /// Of paid member-rounds, those with false work.

@@ -23,7 +23,8 @@ pub enum Kind {
     Withholds,
     /// Reveals, and serves nobody.
     Hoards,
-    /// Attests nobody, says that the round ends in another model, and now and then challenges the right one.
+    /// Says that the round ends in another model, the same as others of its kind, and now and then challenges the right
+    /// one.
     Misleads,
 }
 
@@ -47,7 +48,7 @@ impl Kind {
             Self::Hides => "leaves out half, serves nothing where that would show",
             Self::Withholds => "does not reveal every other round",
             Self::Hoards => "reveals, serves nobody",
-            Self::Misleads => "attests nobody, votes for another model, challenges the right one",
+            Self::Misleads => "votes for another model, now and then challenges the right one",
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Condition {
     pub partitions: bool,
     /// Share of those who come that are liars.
     pub liars: f64,
+    /// Whether these all mislead, and are there from the beginning on only.
+    pub mislead: bool,
 }
 
 const fn condition(name: &'static str, churn: f64, partitions: bool, liars: f64) -> Condition {
@@ -40,6 +42,7 @@ const fn condition(name: &'static str, churn: f64, partitions: bool, liars: f64)
         churn,
         partitions,
         liars,
+        mislead: false,
     }
 }
 
@@ -49,13 +52,17 @@ pub const IDEAL: Condition = Condition {
     ..condition("ideal", 0.0, false, 0.0)
 };
 
-pub const CONDITIONS: [Condition; 6] = [
+pub const CONDITIONS: [Condition; 7] = [
     condition("no churn", 0.0, false, 0.0),
     condition("5% churn", 0.05, false, 0.0),
     condition("20% churn", 0.2, false, 0.0),
     condition("partitions", 0.0, true, 0.0),
     condition("10% liars", 0.0, false, 0.1),
     condition("all together", 0.2, true, 0.1),
+    Condition {
+        mislead: true,
+        ..condition("a majority misleads", 0.0, false, 0.55)
+    },
 ];
 
 /// How long a round waits for stragglers.
@@ -81,6 +88,8 @@ pub struct Scenario {
     /// A round's time, in blocks: churn and partitions are counted by it.
     pub round_blocks: u32,
     pub seed: u64,
+    /// How long the vote of a disputed case takes. Some voter is always silent, so the window for commitments passes.
+    pub vote_blocks: u32,
     /// Whether everything is checked after every event, and not once a block.
     pub strict: bool,
 }
@@ -94,6 +103,7 @@ impl Scenario {
             timing: timing(),
             least_percent: 50,
             round_blocks: 400,
+            vote_blocks: 105,
             seed,
             strict: false,
         }
