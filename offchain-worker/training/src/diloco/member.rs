@@ -13,6 +13,7 @@ use sp_core::H256;
 
 use super::agreement::{check_model, load_model, outer_result, store_model};
 use super::blobs::Blobs;
+use super::cheat::Cheat;
 use super::dataset::Dataset;
 use super::files::{create_dir, remove_file};
 use super::inner::Inner;
@@ -45,6 +46,7 @@ pub struct Member<B> {
     path: PathBuf,
     journal: Journal,
     blobs: B,
+    cheat: Option<Cheat>,
 }
 
 impl<B: Blobs> Member<B> {
@@ -94,7 +96,13 @@ impl<B: Blobs> Member<B> {
             path,
             journal,
             blobs,
+            cheat: None,
         })
+    }
+
+    /// Has it cheat from now on, for tests of a network.
+    pub fn set_cheat(&mut self, cheat: Option<Cheat>) {
+        self.cheat = cheat;
     }
 
     /// Where the member stands between rounds.
@@ -184,22 +192,30 @@ impl<B: Blobs> Member<B> {
         while current.leaves.len() < steps.len() {
             let at = current.leaves.len();
             let mut loss = f64::from_bits(current.loss_bits);
-            state = inner.run(
-                state,
-                &current.plan,
-                dataset,
-                steps[at - 1],
-                steps[at],
-                |report| {
-                    loss += report.loss;
-                    on_step(report)
-                },
-            )?;
+            let (from, to) = (steps[at - 1], steps[at]);
+            let mut on_step = |report: &StepReport| {
+                loss += report.loss;
+                on_step(report)
+            };
+            let plan = &current.plan;
+            state = match self.cheat {
+                None => inner.run(state, plan, dataset, from, to, on_step)?,
+                Some(cheat) => {
+                    cheat.segment(inner, state, plan, dataset, (from, to), &mut on_step)?
+                }
+            };
             current.loss_bits = loss.to_bits();
             if at + 1 < steps.len() {
                 current.leaves.push(state.store(&self.blobs)?);
             } else {
-                let (gradient, last, bytes) = encode_end(inner, &agreed, state, &self.blobs)?;
+                let mut sent = state.clone();
+                if let Some(cheat) = self.cheat {
+                    sent.params = cheat.sent(&agreed, &state.params);
+                }
+                let (gradient, mut last, bytes) = encode_end(inner, &agreed, sent, &self.blobs)?;
+                if self.cheat.is_some() {
+                    last = encode_end(inner, &agreed, state, &self.blobs)?.1;
+                }
                 state = inner.shape().load(&last, &self.blobs)?;
                 current.leaves.push(last);
                 current.report = Some(self.report(inner, &current, gradient, &bytes)?);

@@ -15,12 +15,14 @@
 //! | [`segment`], [`judge`], [`evidence`] | a validator's replay, its verdict, its proof of work |
 //! | [`class`] | whose bits agree |
 //! | [`member`] | the member's side, on a state folder that survives `kill -9` |
+//! | [`Cheat`] | how a member would cheat, for tests of a network |
 //! | [`blobs`] | where blobs come from and go to |
 //!
 //! The rules of rounds, members and money are in `chasqui_primitives::training`.
 
 pub mod agreement;
 pub mod blobs;
+mod cheat;
 pub mod class;
 pub mod codec;
 pub mod dataset;
@@ -37,6 +39,7 @@ pub mod segment;
 pub mod state;
 
 pub use blobs::{Blobs, FolderBlobs, MemoryBlobs};
+pub use cheat::Cheat;
 pub use class::ReplayClass;
 pub use codec::Coder;
 pub use dataset::Dataset;
