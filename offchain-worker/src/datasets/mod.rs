@@ -2,6 +2,7 @@
 
 pub mod judge;
 pub mod outcome;
+pub mod shelf;
 
 use crate::{
     blobs::exchange::Holder,

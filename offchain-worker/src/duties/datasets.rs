@@ -3,7 +3,7 @@
 use super::Worker;
 use crate::{
     blobs::exchange::{FetchConfig, PeersConfig},
-    datasets::{self, judge::Claim},
+    datasets::{self, judge::Claim, shelf::Shelf},
     view::fetch,
 };
 use anyhow::{Context, Result};
@@ -71,6 +71,7 @@ struct Known {
     next: DatasetId,
     roots: Vec<H256>,
     looks: u32,
+    shelf: Shelf,
 }
 
 /// Hands out each registered dataset that lies in the blob folder. Never ends.
@@ -97,12 +98,14 @@ async fn look(worker: &Arc<Worker>, known: &mut Known) -> Result<()> {
         known.looks = LOOKS;
     }
     known.looks = known.looks.saturating_sub(1);
-    let (worker, roots) = (worker.clone(), known.roots.clone());
+    let worker = worker.clone();
+    let (roots, mut shelf) = (known.roots.clone(), std::mem::take(&mut known.shelf));
     let work = move || {
-        let here = roots.into_iter().filter(|root| worker.blobs.contains(root));
-        worker.shares.put(GROUP, here)
+        let here = shelf.datasets(&worker.blobs, &roots).iter().copied();
+        worker.shares.put(GROUP, here).map(|()| shelf)
     };
-    tokio::task::spawn_blocking(work)
+    known.shelf = tokio::task::spawn_blocking(work)
         .await?
-        .context("sharing datasets")
+        .context("sharing datasets")?;
+    Ok(())
 }

@@ -8,6 +8,7 @@ mod bad_input;
 mod blob_prompts;
 mod cheats;
 mod crashes;
+mod datasets;
 mod false_alarm;
 mod funds;
 mod gateway;
@@ -128,6 +129,10 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     (
         "funds::a_hot_key_without_any_is_named_and_goes_on_once_funded",
         funds::are_missed,
+    ),
+    (
+        "datasets::one_that_nobody_serves_is_withheld_and_withdrawn",
+        datasets::one_that_nobody_serves,
     ),
     (
         "training::a_run_is_trained_audited_paid_and_registered",
