@@ -17,9 +17,9 @@ use crate::blobs::{
     BlobError, BlobStore,
 };
 
-/// Whoever serves a dataset gives what an audit looks at with at least so many bytes a second: a slower one withholds, or it
-/// could keep validators from all their other duties.
-const LEAST_RATE: u64 = 1 << 20;
+/// Whoever serves a dataset gives what an audit looks at with at least so many bytes a second, or withholds it: a verdict has
+/// to come in time.
+const LEAST_RATE: u64 = 256 << 10;
 
 /// A dataset that is to be judged.
 #[derive(Clone, Copy, Debug)]

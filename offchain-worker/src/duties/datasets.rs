@@ -6,10 +6,10 @@ use crate::{
     datasets::{self, judge::Claim, shelf::Shelf},
     view::fetch,
 };
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use chasqui_chain::{api, H256};
 use chasqui_primitives::{
-    audit::{Evidence, Verdict},
+    audit::{Evidence, HardReason, Verdict},
     CaseId, DatasetId,
 };
 use std::{sync::Arc, time::Duration};
@@ -20,6 +20,9 @@ const MOST_HOLDERS: usize = 64;
 const PARALLEL: usize = 16;
 /// How long nothing may come: the submitter's worker may be restarting.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// That nobody gives it is said in so many last blocks of the window, and asked again before: whoever serves it may be away
+/// for a minute, or have many to serve.
+const LAST_BLOCKS: u32 = 20;
 /// How often is looked whether a dataset was submitted: an audit follows a few blocks later.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// After so many looks all are read again: some may have left.
@@ -39,15 +42,16 @@ fn config() -> FetchConfig {
     }
 }
 
-/// The verdict on the dataset that case `id` is about. Only the auditor's own trouble is an error; it then tries again.
+/// The verdict on the dataset that case `id` is about, to be committed to before block `until`.
 ///
 /// # Errors
-/// The chain or the disk fails.
+/// The chain or the disk fails, or nobody gives the dataset while there is time to ask again.
 pub async fn judge(
     worker: &Arc<Worker>,
     id: CaseId,
     number: DatasetId,
     panel: H256,
+    until: u32,
 ) -> Result<(Verdict, Evidence)> {
     let head = worker.chain.head().await?;
     let record = datasets::by_number(&head, number).await?;
@@ -60,6 +64,13 @@ pub async fn judge(
     let own = Some(&worker.operator);
     let holders = datasets::holders(&head, &record.submitter(), own, MOST_HOLDERS).await?;
     let judged = datasets::judge::judge(&worker.blobs, &claim, &panel, &holders, &config()).await?;
+    if judged.0 == Verdict::Hard(HardReason::Withheld) {
+        let left = until.saturating_sub(worker.chain.best_number().await?);
+        ensure!(
+            left <= LAST_BLOCKS,
+            "dataset {number} is not to be had; asking again, since {left} blocks are left to judge it"
+        );
+    }
     tracing::info!(case = id, dataset = number, root = ?claim.root, verdict = ?judged.0,
         asked = holders.len(), "judged a dataset");
     Ok(judged)

@@ -8,7 +8,10 @@ use crate::{
 };
 use anyhow::{bail, Context, Result};
 use chasqui_audit::{replay, Commitment, Opening, Replay};
-use chasqui_chain::{api, Head, Static, H256};
+use chasqui_chain::{
+    api::{self, runtime_types::pallet_audits::types::Phase},
+    Head, Static, H256,
+};
 use chasqui_primitives::{
     audit::{verdict_commitment, Evidence, HardReason, Subject, Verdict, EVIDENCE_DIMS},
     trace::{decode_trace, TraceLeaf},
@@ -47,7 +50,13 @@ pub async fn commit(worker: &Arc<Worker>, id: CaseId, stage: DutyStage, round: u
                 Subject::Training { .. } | Subject::TrainingOuter { .. } => {
                     training::judge(worker, id, &subject, panel).await?
                 }
-                Subject::Dataset(dataset) => datasets::judge(worker, id, dataset, panel).await?,
+                Subject::Dataset(dataset) => {
+                    let until = match case.phase {
+                        Phase::Commit { until } => until,
+                        _ => head.number,
+                    };
+                    datasets::judge(worker, id, dataset, panel, until).await?
+                }
             };
             let verdict = match worker.fault {
                 Some(Fault::FalseAlarm) => Verdict::Hard(HardReason::Margin),

@@ -125,7 +125,7 @@ async fn show(named: &Named, node: &NodeOptions, json: JsonOption) -> Result<()>
                 format!(", {word} {}", waits[field])
             });
             println!(
-                "  waits for    {}{when}; {} tries came to nothing",
+                "  waits for    {}{when}; tries that came to nothing: {}",
                 text(waits, "for"),
                 waits["failedTries"]
             );
