@@ -19,8 +19,8 @@ const FIXED: [u32; 2] = [600, 300];
 /// A change of the terms, by its name.
 type Change = (&'static str, fn(&mut Scenario));
 
-/// What a proposer may choose; the last is for validators.
-const CHANGES: [Change; 11] = [
+/// What a proposer may choose; the last two are for validators.
+const CHANGES: [Change; 12] = [
     ("as above", |_| {}),
     ("spread 0%", |run| run.timing.spread_percent = 0),
     ("spread 800%", |run| run.timing.spread_percent = 800),
@@ -34,6 +34,9 @@ const CHANGES: [Change; 11] = [
         (run.timing.audit_blocks, run.timing.spread_percent) = (90, 800);
     }),
     ("votes of 15 blocks", |run| run.vote_blocks = 15),
+    ("votes convict whom they cannot reach", |run| {
+        run.withheld_convicts = true;
+    }),
 ];
 
 struct Bench {
@@ -75,11 +78,12 @@ impl Bench {
             let outcome = simulate(&scenario);
             for (blocks, ratios) in FIXED.iter().zip(&mut ratios) {
                 let fixed = simulate(&scenario.with_deadline(Deadline::Fixed(*blocks)));
-                ratios.push(outcome.goodput() / fixed.goodput().max(1e-9));
+                ratios.push((outcome.goodput(), fixed.goodput()));
             }
             adaptive.push(outcome);
         }
-        let row = Row::new(members, condition.name, &adaptive, ideal, &ratios);
+        let ratios = ratios.map(|pairs| Spread::ratio(&pairs));
+        let row = Row::new(members, condition.name, &adaptive, ideal, ratios);
         self.say(&format!("{members} members, {}", condition.name));
         (row, adaptive)
     }
@@ -99,9 +103,9 @@ impl Bench {
             if published.is_empty() {
                 published = outcomes.iter().map(Outcome::goodput).collect();
             }
-            let pairs = outcomes.iter().zip(&published);
-            let ratio = pairs.map(|(outcome, other)| outcome.goodput() / other.max(1e-9));
-            let ratio = Spread::of(ratio);
+            let own = outcomes.iter().map(Outcome::goodput);
+            let pairs: Vec<_> = own.zip(published.iter().copied()).collect();
+            let ratio = Spread::ratio(&pairs);
             rows.push(TermsRow::new(
                 members,
                 condition.name,

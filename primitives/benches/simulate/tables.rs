@@ -1,6 +1,6 @@
 //! Results as tables, and the same as JSON.
 
-use crate::sim::{outcome::Fate, Kind, Outcome};
+use crate::sim::{outcome::Fate, scenario::DOT, Kind, Outcome};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -23,12 +23,28 @@ impl Spread {
         }
     }
 
+    /// How much more of something there is in the firsts than in the seconds, all seeds together; the ends are of single
+    /// seeds where the second has any.
+    pub fn ratio(pairs: &[(f64, f64)]) -> Self {
+        let (first, second) = pairs
+            .iter()
+            .fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
+        let single = pairs.iter().filter(|(_, second)| *second > 0.0);
+        Self {
+            mean: first / second,
+            ..Self::of(single.map(|(first, second)| first / second))
+        }
+    }
+
     fn over(outcomes: &[Outcome], what: impl Fn(&Outcome) -> f64) -> Self {
         Self::of(outcomes.iter().map(what))
     }
 
     /// With its ends, where they differ; times `scale`.
     fn show(&self, scale: f64, digits: usize) -> String {
+        if !self.mean.is_finite() {
+            return "–".into();
+        }
         let [mean, least, most] = [self.mean, self.least, self.most].map(|value| value * scale);
         let (low, high) = (format!("{least:.digits$}"), format!("{most:.digits$}"));
         if low == high {
@@ -64,6 +80,10 @@ pub struct Row {
     /// Honest members dropped for lateness or absence, in each round.
     honest_dropped: Spread,
     honest_slashed: u32,
+    /// DOT that a run paid, that bonds and deposits lost to the reserve, and that went back to the fund.
+    paid_dot: Spread,
+    reserve_dot: Spread,
+    rest_dot: Spread,
 }
 
 impl Row {
@@ -72,10 +92,9 @@ impl Row {
         condition: &'static str,
         outcomes: &[Outcome],
         ideal: &Outcome,
-        ratios: &[Vec<f64>; 2],
+        [over_fixed_600, over_fixed_300]: [Spread; 2],
     ) -> Self {
         let over = |what: fn(&Outcome) -> f64| Spread::over(outcomes, what);
-        let [long, short] = ratios;
         Self {
             members,
             condition,
@@ -90,21 +109,24 @@ impl Row {
             accepted: over(Outcome::accepted),
             goodput: over(Outcome::goodput),
             of_ideal: Spread::over(outcomes, |outcome| outcome.goodput() / ideal.goodput()),
-            over_fixed_600: Spread::of(long.iter().copied()),
-            over_fixed_300: Spread::of(short.iter().copied()),
+            over_fixed_600,
+            over_fixed_300,
             lost_by_others: over(|outcome| outcome.of_revealed(outcome.lost_by_others)),
             lost_by_itself: over(|outcome| outcome.of_revealed(outcome.lost_by_itself)),
             falsely_paid: over(Outcome::falsely_paid),
             honest_dropped: over(|outcome| {
                 f64::from(outcome.honest_dropped) / outcome.lengths.len().max(1) as f64
             }),
+            paid_dot: over(|outcome| outcome.paid_planck as f64 / DOT as f64),
+            reserve_dot: over(|outcome| outcome.reserve_planck as f64 / DOT as f64),
+            rest_dot: over(|outcome| outcome.rest_planck as f64 / DOT as f64),
             honest_slashed: outcomes.iter().map(|outcome| outcome.honest_slashed).sum(),
         }
     }
 
     pub fn ideal(members: u32, outcome: &Outcome) -> Self {
         let one = core::slice::from_ref(outcome);
-        Self::new(members, "ideal", one, outcome, &[vec![1.0], vec![1.0]])
+        Self::new(members, "ideal", one, outcome, [Spread::of([1.0]); 2])
     }
 }
 
@@ -162,6 +184,9 @@ pub struct TermsRow {
     failed: usize,
     accepted: Spread,
     honest_dropped: Spread,
+    /// In all runs together.
+    honest_slashed: u32,
+    falsely_paid: Spread,
 }
 
 impl TermsRow {
@@ -177,7 +202,7 @@ impl TermsRow {
             condition,
             outcomes,
             &Outcome::default(),
-            &Default::default(),
+            [over_published; 2],
         );
         Self {
             members,
@@ -190,6 +215,8 @@ impl TermsRow {
             failed: row.failed,
             accepted: row.accepted,
             honest_dropped: row.honest_dropped,
+            honest_slashed: row.honest_slashed,
+            falsely_paid: row.falsely_paid,
         }
     }
 }
@@ -296,25 +323,51 @@ impl Report {
             }
             writeln!(out)?;
         }
-        writeln!(
-            out,
-            "| members | condition | terms | goodput, % | over the terms above | round, blocks | accepted, % | rounds void | \
-             runs failed | honest dropped a round, % |\n|---|---|---|---|---|---|---|---|---|---|"
-        )?;
-        for row in &self.terms {
+        self.write_terms(out)
+    }
+
+    /// A row for the terms, a group of columns for the condition.
+    fn write_terms(&self, out: &mut String) -> std::fmt::Result {
+        let Some(first) = self.terms.first() else {
+            return Ok(());
+        };
+        let conditions: Vec<_> = self
+            .terms
+            .iter()
+            .filter(|row| row.terms == first.terms)
+            .map(|row| row.condition)
+            .collect();
+        write!(out, "| {} members, terms", first.members)?;
+        for condition in &conditions {
+            write!(
+                out,
+                " | {condition}: over the above | round, blocks | accepted, % | failed"
+            )?;
+        }
+        writeln!(out, " |\n|---{}|", "|---".repeat(4 * conditions.len()))?;
+        let names = self.terms.iter().take(self.terms.len() / conditions.len());
+        for terms in names.map(|row| row.terms) {
+            write!(out, "| {terms}")?;
+            for row in self.terms.iter().filter(|row| row.terms == terms) {
+                write!(
+                    out,
+                    " | {} | {:.0} | {:.1} | {}",
+                    row.over_published.show(1.0, 2),
+                    row.round_blocks.mean,
+                    row.accepted.mean * 100.0,
+                    row.failed,
+                )?;
+            }
+            writeln!(out, " |")?;
+        }
+        for row in self.terms.iter().filter(|row| row.honest_slashed > 0) {
             writeln!(
                 out,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-                row.members,
+                "\n{}, {}: {:.1} honest members slashed a run; {}% falsely paid.",
                 row.condition,
                 row.terms,
-                row.goodput.percent(),
-                row.over_published.show(1.0, 2),
-                row.round_blocks.show(1.0, 0),
-                row.accepted.percent(),
-                row.voids.show(1.0, 1),
-                row.failed,
-                row.honest_dropped.show(100.0 / f64::from(row.members), 1),
+                f64::from(row.honest_slashed) / self.seeds as f64,
+                row.falsely_paid.show(100.0, 2),
             )?;
         }
         Ok(())

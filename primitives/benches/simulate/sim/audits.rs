@@ -109,6 +109,7 @@ impl World<'_> {
         let decision = match (is_served, is_false) {
             (true, false) => Decision::Valid,
             (true, true) if case.votes > 0 => FALSE,
+            (false, _) if case.votes > 0 && self.scenario.withheld_convicts => FALSE,
             (false, _) if case.votes > 1 => Decision::Undecided,
             _ => {
                 case.votes += 1;

@@ -129,18 +129,21 @@ impl World<'_> {
         }
     }
 
-    /// A liar is found out, and does not come back; another operator comes instead.
+    /// Whoever is found false does not come back; another operator comes instead.
     fn throw_out(&mut self, who: Who) {
         let when = self.moods.below(self.scenario.round_blocks);
         let person = &mut self.people[who as usize];
         let rounds = person.rounds;
+        if person.thrown_out.is_some() {
+            return;
+        }
+        person.thrown_out = Some(rounds);
         if person.is_honest() {
             self.outcome.honest_slashed += 1;
-        } else if person.thrown_out.is_none() {
-            person.thrown_out = Some(rounds);
-            let when = self.chain.now + 1 + when;
-            *self.arrivals.entry(when).or_default() += 1;
+            person.gone = true;
         }
+        let when = self.chain.now + 1 + when;
+        *self.arrivals.entry(when).or_default() += 1;
     }
 
     fn round_ends(&mut self) {

@@ -90,6 +90,8 @@ pub struct Scenario {
     pub seed: u64,
     /// How long the vote of a disputed case takes. Some voter is always silent, so the window for commitments passes.
     pub vote_blocks: u32,
+    /// Whether a vote convicts whoever most of it cannot get the states of, instead of deciding nothing.
+    pub withheld_convicts: bool,
     /// Whether everything is checked after every event, and not once a block.
     pub strict: bool,
 }
@@ -104,6 +106,7 @@ impl Scenario {
             least_percent: 50,
             round_blocks: 400,
             vote_blocks: 105,
+            withheld_convicts: false,
             seed,
             strict: false,
         }
