@@ -1,6 +1,7 @@
 //! Faults for tests: what a cheating executor would do. Chosen by `run --test-fault`; never on by default, and every
 //! start with one says so in the log.
 
+use chasqui_training::diloco::Cheat;
 use std::{path::PathBuf, str::FromStr};
 
 /// One way to cheat.
@@ -22,6 +23,10 @@ pub enum Fault {
     CrashBeforeReveal,
     /// Flags every result as false, whatever the replay says.
     FalseAlarm,
+    /// Trains as a cheat would.
+    Train(Cheat),
+    /// Hands none of its training blobs to validators.
+    TrainWithhold,
 }
 
 impl FromStr for Fault {
@@ -40,6 +45,12 @@ impl FromStr for Fault {
                 "crash-before-commit" => Ok(Fault::CrashBeforeCommit),
                 "crash-before-reveal" => Ok(Fault::CrashBeforeReveal),
                 "false-alarm" => Ok(Fault::FalseAlarm),
+                "train-random" => Ok(Fault::Train(Cheat::RandomWeights)),
+                "train-earlier" => Ok(Fault::Train(Cheat::EarlierWeights)),
+                "train-other-data" => Ok(Fault::Train(Cheat::OtherData)),
+                "train-half" => Ok(Fault::Train(Cheat::HalfSteps)),
+                "train-scaled" => Ok(Fault::Train(Cheat::ScaledGradient)),
+                "train-withhold" => Ok(Fault::TrainWithhold),
                 _ => Err(Self::expected(text)),
             },
             _ => Err(Self::expected(text)),
@@ -51,7 +62,8 @@ impl Fault {
     fn expected(text: &str) -> String {
         format!(
             "'{text}' is no fault: expected other-model:DIR, edit-token, truncate, withhold, \
-             refuse-auditors, crash-before-commit, crash-before-reveal or false-alarm"
+             refuse-auditors, crash-before-commit, crash-before-reveal, false-alarm, train-random, train-earlier, \
+             train-other-data, train-half, train-scaled or train-withhold"
         )
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use chasqui_chain::{api, Chain};
-use chasqui_primitives::{training::RoundReport, Balance, RunId};
+use chasqui_primitives::{audit::Decision, training::RoundReport, Balance, RunId};
 use futures::{stream, StreamExt, TryStreamExt};
 use serde_json::{json, Value};
 
@@ -119,6 +119,7 @@ pub struct History {
     run: RunId,
     rounds: BTreeMap<u32, RoundHistory>,
     paid: BTreeMap<String, Balance>,
+    proven_false: BTreeMap<String, u32>,
 }
 
 /// What one block tells of a run.
@@ -127,6 +128,7 @@ enum Told {
     Training(u32),
     Revealed(u32, String, RoundReport),
     Valid(u32, String),
+    False(u32, String),
     Became(u32, Became),
     Paid(String, Balance),
 }
@@ -138,6 +140,7 @@ impl History {
             run,
             rounds: BTreeMap::new(),
             paid: BTreeMap::new(),
+            proven_false: BTreeMap::new(),
         }
     }
 
@@ -149,6 +152,20 @@ impl History {
     /// What an operator was paid, in planck.
     pub fn paid(&self, who: &str) -> Balance {
         self.paid.get(who).copied().unwrap_or_default()
+    }
+
+    /// All who ever reported, were paid or proven false.
+    pub fn who(&self) -> BTreeSet<&String> {
+        let reported = self.rounds().flat_map(|round| round.reports.keys());
+        reported
+            .chain(self.paid.keys())
+            .chain(self.proven_false.keys())
+            .collect()
+    }
+
+    /// The round in which an operator was proven false.
+    pub fn proven_false(&self, who: &str) -> Option<u32> {
+        self.proven_false.get(who).copied()
     }
 
     /// In how many rounds its work was accepted.
@@ -222,6 +239,9 @@ impl History {
             Told::Valid(round, who) => {
                 self.round(round).accepted.insert(who);
             }
+            Told::False(round, who) => {
+                self.proven_false.insert(who, round);
+            }
             Told::Became(round, became) => self.round(round).became = became,
             Told::Paid(who, amount) => {
                 let paid = self.paid.entry(who).or_default();
@@ -258,10 +278,13 @@ async fn block(chain: &Chain, run: RunId, number: u32) -> Result<(u64, Vec<Told>
             }
             "Judged" => {
                 let event: events::Judged = event.decode_fields_unchecked_as()?;
-                if event.decision.0 != chasqui_primitives::audit::Decision::Valid {
-                    continue;
-                }
-                (event.run, Told::Valid(event.round, event.who.to_string()))
+                let who = event.who.to_string();
+                let told = match event.decision.0 {
+                    Decision::Valid => Told::Valid(event.round, who),
+                    Decision::Hard(_) => Told::False(event.round, who),
+                    _ => continue,
+                };
+                (event.run, told)
             }
             "RoundAgreed" => {
                 let event: events::RoundAgreed = event.decode_fields_unchecked_as()?;

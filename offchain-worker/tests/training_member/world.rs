@@ -427,6 +427,7 @@ impl World {
             challenge: true,
             disk_bytes: None,
             metrics: TrainingMetrics::new(&registry, steps.unwrap()).unwrap(),
+            fault: None,
         };
         let mut listeners = self.listeners.lock().unwrap();
         listeners.insert(who(index), vault.clone());

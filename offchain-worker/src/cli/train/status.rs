@@ -173,9 +173,20 @@ pub fn add_history(status: &mut Value, history: &History) {
     status["history"] = json!(rounds);
     status["tokensPerSecond"] = json!(history.tokens_per_second());
     if let Some(members) = status["members"].as_array_mut() {
+        // A run that is over lists nobody any more, nor does one whom it threw out.
+        let listed: Vec<Value> = members.iter().map(|m| m["operator"].clone()).collect();
+        let gone = history
+            .who()
+            .into_iter()
+            .filter(|who| !listed.contains(&json!(who)));
+        members.extend(gone.map(|who| {
+            let did = history.proven_false(who).map_or("took part", |_| "proven false");
+            json!({ "operator": who, "list": "gone", "did": did, "rank": null, "loss": null, "missed": null })
+        }));
         for member in members {
             let who = member["operator"].as_str().unwrap_or_default().to_owned();
             member["paid"] = json!(history.paid(&who).to_string());
+            member["provenFalseIn"] = json!(history.proven_false(&who));
             member["acceptedRounds"] = json!(history.accepted(&who));
             if member["loss"].is_null() {
                 member["loss"] = json!(history.last_loss(&who));

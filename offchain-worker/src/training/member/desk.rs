@@ -22,7 +22,7 @@ use chasqui_training::diloco::{
     kept::{KeptStates, LEAF_BYTES},
     member::{self, Settled},
     state::vector_root,
-    Blobs, Dataset, Member, RoundPlan,
+    Blobs, Cheat, Dataset, Member, RoundPlan,
 };
 use parity_scale_codec::DecodeAll;
 use sp_core::H256;
@@ -99,6 +99,11 @@ impl Desk {
             start,
             made: place.folder.clone(),
         })
+    }
+
+    /// Has it cheat, for tests of a network.
+    pub fn set_cheat(&mut self, cheat: Cheat) {
+        self.member.set_cheat(Some(cheat));
     }
 
     /// Whose bits it computes.

@@ -88,6 +88,7 @@ impl Seats {
             challenge: training.challenge,
             disk_bytes: training.disk_gib.map(|gib| gib.saturating_mul(1 << 30)),
             metrics: worker.metrics.training.clone(),
+            fault: worker.fault.clone(),
         };
         let names = worker.shares.names();
         Self {

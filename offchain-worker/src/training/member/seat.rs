@@ -28,9 +28,12 @@ use super::{
     shelves::Shelves,
     step::{next, Gone, Held, Step, Waiting},
 };
-use crate::training::{
-    metrics::TrainingMetrics,
-    setup::{self, Place},
+use crate::{
+    fault::Fault,
+    training::{
+        metrics::TrainingMetrics,
+        setup::{self, Place},
+    },
 };
 
 /// Pause after something failed.
@@ -59,6 +62,8 @@ pub struct Tools {
     pub disk_bytes: Option<u64>,
     /// What Prometheus is told.
     pub metrics: TrainingMetrics,
+    /// How it cheats, in tests.
+    pub fault: Option<Fault>,
 }
 
 /// A member's seat.
@@ -238,7 +243,10 @@ impl Seat {
         let (place, vault) = (self.tools.place.clone(), self.tools.vault.clone());
         let folder = run_folder(&self.tools, &facts.root);
         let (terms, root) = (facts.terms, facts.root);
-        let desk = blocking(move || Desk::open(&place, vault, &terms, root, &folder)).await?;
+        let mut desk = blocking(move || Desk::open(&place, vault, &terms, root, &folder)).await?;
+        if let Some(Fault::Train(cheat)) = self.tools.fault {
+            desk.set_cheat(cheat);
+        }
         self.shelves.share_base(&facts.terms)?;
         self.desk = Some(Arc::new(Mutex::new(desk)));
         tracing::info!(run = self.run, "training: base and data are here");
@@ -371,7 +379,10 @@ impl Seat {
     async fn reveal(&mut self, facts: &Facts, held: &Held) -> Result<()> {
         let round = facts.run.round;
         let sealed = held.sealed.context("nothing is sealed")?;
-        let roots = self.at_desk(move |desk| Ok(desk.shared(round))).await?;
+        let mut roots = self.at_desk(move |desk| Ok(desk.shared(round))).await?;
+        if self.tools.fault == Some(Fault::TrainWithhold) {
+            roots.retain(|root| *root == sealed.report.gradient);
+        }
         // Handed out before anybody can ask for it.
         self.shelves.share_round(round, roots)?;
         let (report, salt) = (sealed.report, sealed.salt);

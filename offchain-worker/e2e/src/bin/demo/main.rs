@@ -2,6 +2,7 @@
 
 mod acts;
 mod governance;
+mod training;
 
 use anyhow::{bail, Context, Result};
 use chasqui_e2e::{chat, interrupt, scenes, Network, NodeOptions};
@@ -39,6 +40,12 @@ struct Demo {
 enum Play {
     /// Those who contribute decide: a parameter, the price, a model, a grant, and what most are against.
     Governance {
+        #[command(flatten)]
+        ending: Ending,
+    },
+    /// The network trains a model: a fund from settled jobs, a judged dataset, four members of whom one cheats and one is
+    /// killed, a fifth that comes late, and a prompt answered by what they made.
+    Training {
         #[command(flatten)]
         ending: Ending,
     },
@@ -97,6 +104,7 @@ fn play(demo: Demo, start: Instant) -> Result<()> {
     ));
     let (outcome, ending) = match demo.play {
         Some(Play::Governance { ending }) => (governance::play(&mut network, &say), ending),
+        Some(Play::Training { ending }) => (training::play(&mut network, &say), ending),
         Some(Play::Chat {
             ending,
             python,
