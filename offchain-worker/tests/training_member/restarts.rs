@@ -92,12 +92,10 @@ async fn what_was_sealed_is_what_is_committed_to() {
         .await;
     let now = page(&folder).unwrap();
     // Later pages add what the outer step gave.
-    assert_eq!(now.len() >= sealed.len(), true);
-    let chain = world.chain();
-    let (_, commitment) = commitments(&chain, 2)[0];
+    assert!(now.len() >= sealed.len());
+    let (_, commitment) = commitments(&world.chain(), 2)[0];
     let bytes = commitment.as_bytes();
     assert!(sealed.windows(32).any(|window| window == bytes));
-    drop(chain);
     world.over().await;
     assert_eq!(world.chain().paid.len(), 2);
 }

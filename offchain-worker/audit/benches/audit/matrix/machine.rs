@@ -6,6 +6,8 @@ use chasqui_engine::{Engine, EngineError, LlamaConfig, Pass, Sequence};
 use super::bf16::{Bf16Model, Bf16Sequence};
 
 /// A model and how it is computed.
+// A handful in a process.
+#[allow(clippy::large_enum_variant)]
 pub enum Machine {
     /// Our engine: CPU kernels in any of their forms, or burn.
     Engine(Engine),
