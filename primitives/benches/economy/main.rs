@@ -71,6 +71,10 @@ fn main() -> ExitCode {
         }
     };
     let report = run(&options);
+    if report.rows.is_empty() {
+        eprintln!("economy: --only: no attack has that in its name");
+        return ExitCode::from(2);
+    }
     print!("{}", report.markdown());
     if let Some(file) = &options.json {
         if let Err(error) = std::fs::write(file, report.json()) {

@@ -77,7 +77,7 @@ impl Report {
             "{} epochs, {} seeds from {} on. Gain for each coin of bond; ratio: attack by honesty, in the same world.\n\n",
             self.epochs, self.seeds, self.seed
         );
-        text.push_str("| attack | weight | attack | honest | ratio | least to most | price | | answered by |\n");
+        text.push_str("| attack | weight | attack | honest | ratio | least to most | price | | rule that is to answer it |\n");
         text.push_str("|---|---|---|---|---|---|---|---|---|\n");
         for row in &self.rows {
             let _ = writeln!(
@@ -104,7 +104,7 @@ impl Report {
             .iter()
             .map(|row| {
                 json!({
-                    "attack": row.name, "weight": row.share, "answeredBy": row.answer,
+                    "attack": row.name, "weight": row.share, "rule": row.answer,
                     "gainPerBond": row.attack, "honestGainPerBond": row.honest,
                     "ratio": { "mean": row.mean, "least": row.least, "most": row.most },
                     "price": row.price, "verdict": row.verdict().trim_matches('*'),

@@ -43,7 +43,7 @@ pub struct Scenario {
     pub change: fn(Params) -> Params,
     /// They register in this epoch before the end only; `None`: at the beginning.
     pub late: Option<u32>,
-    /// The rule that answers it.
+    /// The rule that is to answer it.
     pub answer: &'static str,
 }
 
