@@ -1,7 +1,7 @@
 //! What every mode of the node shares: client, pool, import queue, network, RPC.
 
 use crate::rpc;
-use chasqui_runtime::{constants::time::SLOT_MILLIS, OpaqueBlock as Block, RuntimeApi};
+use chasqui_runtime::{constants::time::SLOT_MILLIS, Hash, OpaqueBlock as Block, RuntimeApi};
 use futures::FutureExt;
 use sc_chain_spec::ChainType;
 use sc_client_api::Backend as _;
@@ -9,14 +9,19 @@ use sc_consensus::{DefaultImportQueue, LongestChain};
 use sc_consensus_aura::{CheckForEquivocation, ImportQueueParams};
 use sc_executor::WasmExecutor;
 use sc_network::config::{FullNetworkConfiguration, NetworkBackendType};
-use sc_network::{Litep2pNetworkBackend, NetworkBackend};
+use sc_network::{
+    service::traits::NetworkService, Litep2pNetworkBackend, NetworkBackend, NotificationMetrics,
+};
+use sc_network_sync::SyncingService;
+use sc_network_transactions::TransactionsHandlerController;
 use sc_service::{
-    config::Configuration, BuildNetworkParams, Error, PartialComponents, SpawnTasksParams,
-    TFullBackend, TFullClient, TaskManager,
+    config::Configuration, BuildNetworkParams, Error, KeystoreContainer, PartialComponents,
+    SpawnTasksParams, TFullBackend, TFullClient, TaskManager,
 };
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool::TransactionPoolHandle;
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
+use sc_utils::mpsc::TracingUnboundedSender;
 use sp_consensus_aura::{sr25519::AuthorityPair, SlotDuration};
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
@@ -34,6 +39,8 @@ pub type Client = TFullClient<Block, RuntimeApi, Executor>;
 pub type Backend = TFullBackend<Block>;
 /// Where transactions wait.
 pub type Pool = TransactionPoolHandle<Block, Client>;
+/// How nodes talk.
+pub type Network = Litep2pNetworkBackend;
 /// Which chain is the best.
 pub type SelectChain = LongestChain<Backend, Block>;
 
@@ -46,6 +53,24 @@ pub type Partials = PartialComponents<
     Pool,
     Option<Telemetry>,
 >;
+
+/// What a node is built from, before it is known how it imports blocks.
+pub struct Parts {
+    pub client: Arc<Client>,
+    pub backend: Arc<Backend>,
+    pub pool: Arc<Pool>,
+    pub keystore: KeystoreContainer,
+    pub telemetry: Option<Telemetry>,
+    pub task_manager: TaskManager,
+}
+
+/// The ends of a network that was built.
+pub struct Connections {
+    pub network: Arc<dyn NetworkService>,
+    pub sync_service: Arc<SyncingService<Block>>,
+    pub system_rpc_tx: TracingUnboundedSender<sc_rpc::system::Request<Block>>,
+    pub tx_handler_controller: TransactionsHandlerController<Hash>,
+}
 
 /// A running node, before it makes or finalises blocks.
 pub struct Node {
@@ -61,8 +86,8 @@ pub struct Node {
 /// Length of a slot.
 pub const SLOT_DURATION: SlotDuration = SlotDuration::from_millis(SLOT_MILLIS);
 
-/// Builds the parts of a node that commands on the database need too.
-pub fn new_partial(config: &Configuration) -> Result<Partials, Error> {
+/// Opens the database and builds what stands on it.
+pub fn new_parts(config: &Configuration) -> Result<Parts, Error> {
     let telemetry = config
         .telemetry_endpoints
         .clone()
@@ -76,7 +101,7 @@ pub fn new_partial(config: &Configuration) -> Result<Partials, Error> {
 
     let executor = sc_service::new_wasm_executor::<HostFunctions>(&config.executor);
     // Imported blocks record their proof, because reclaimed weight is part of their state.
-    let (client, backend, keystore_container, task_manager) =
+    let (client, backend, keystore, task_manager) =
         sc_service::new_full_parts_record_import::<Block, RuntimeApi, _>(
             config,
             telemetry.as_ref().map(|(_, telemetry)| telemetry.handle()),
@@ -93,7 +118,7 @@ pub fn new_partial(config: &Configuration) -> Result<Partials, Error> {
         telemetry
     });
 
-    let transaction_pool = Arc::from(
+    let pool = Arc::from(
         sc_transaction_pool::Builder::new(
             task_manager.spawn_essential_handle(),
             client.clone(),
@@ -104,6 +129,46 @@ pub fn new_partial(config: &Configuration) -> Result<Partials, Error> {
         .build(),
     );
 
+    Ok(Parts {
+        client,
+        backend,
+        pool,
+        keystore,
+        telemetry,
+        task_manager,
+    })
+}
+
+/// Builds the parts of a node that commands on the database need too.
+pub fn new_partial(config: &Configuration) -> Result<Partials, Error> {
+    let Parts {
+        client,
+        backend,
+        pool,
+        keystore,
+        telemetry,
+        task_manager,
+    } = new_parts(config)?;
+    let import_queue = import_queue(config, &client, &task_manager, telemetry.as_ref())?;
+    Ok(PartialComponents {
+        select_chain: LongestChain::new(backend.clone()),
+        client,
+        backend,
+        task_manager,
+        keystore_container: keystore,
+        import_queue,
+        transaction_pool: pool,
+        other: telemetry,
+    })
+}
+
+/// Imports blocks that their author sealed, whatever a relay chain says of them.
+fn import_queue(
+    config: &Configuration,
+    client: &Arc<Client>,
+    task_manager: &TaskManager,
+    telemetry: Option<&Telemetry>,
+) -> Result<DefaultImportQueue<Block>, Error> {
     let import_queue = sc_consensus_aura::import_queue::<AuthorityPair, _, _, _, _, _>(
         ImportQueueParams {
             block_import: client.clone(),
@@ -122,63 +187,37 @@ pub fn new_partial(config: &Configuration) -> Result<Partials, Error> {
             registry: config.prometheus_registry(),
             // An author makes several blocks in a slot: that is no equivocation here.
             check_for_equivocation: CheckForEquivocation::No,
-            telemetry: telemetry.as_ref().map(|telemetry| telemetry.handle()),
+            telemetry: telemetry.map(|telemetry| telemetry.handle()),
             compatibility_mode: Default::default(),
         },
     )?;
 
-    Ok(PartialComponents {
-        select_chain: LongestChain::new(backend.clone()),
-        client,
-        backend,
-        task_manager,
-        keystore_container,
-        import_queue,
-        transaction_pool,
-        other: telemetry,
-    })
+    Ok(import_queue)
 }
 
-/// Starts everything but making and finalising blocks.
+/// Starts everything but making and finalising blocks, for a chain without a relay chain.
 pub fn start_node(mut config: Configuration) -> Result<Node, Error> {
-    if matches!(config.network.network_backend, NetworkBackendType::Libp2p) {
-        return Err(Error::Other(
-            "this node speaks litep2p only: leave out --network-backend".into(),
-        ));
-    }
     if matches!(config.chain_spec.chain_type(), ChainType::Development) {
         // A development chain is one node's; others on this machine have the same genesis.
         config.network.default_peers_set.in_peers = 0;
         config.network.default_peers_set.out_peers = 0;
     }
-    let PartialComponents {
-        client,
-        backend,
-        mut task_manager,
-        import_queue,
-        keystore_container,
-        select_chain,
-        transaction_pool,
-        other: mut telemetry,
-    } = new_partial(&config)?;
-
-    type Network = Litep2pNetworkBackend;
-    let registry = config.prometheus_registry().cloned();
-    let net_config =
-        FullNetworkConfiguration::<_, _, Network>::new(&config.network, registry.clone());
-    let metrics =
-        <Network as NetworkBackend<Block, chasqui_runtime::Hash>>::register_notification_metrics(
-            registry.as_ref(),
-        );
-
+    let parts = new_parts(&config)?;
+    let import_queue = import_queue(
+        &config,
+        &parts.client,
+        &parts.task_manager,
+        parts.telemetry.as_ref(),
+    )?;
+    let (net_config, metrics) = network_config(&config)?;
     let (network, system_rpc_tx, tx_handler_controller, sync_service, _) =
         sc_service::build_network(BuildNetworkParams {
             config: &config,
             net_config,
-            client: client.clone(),
-            transaction_pool: transaction_pool.clone(),
-            spawn_handle: task_manager.spawn_handle(),
-            spawn_essential_handle: task_manager.spawn_essential_handle(),
+            client: parts.client.clone(),
+            transaction_pool: parts.pool.clone(),
+            spawn_handle: parts.task_manager.spawn_handle(),
+            spawn_essential_handle: parts.task_manager.spawn_essential_handle(),
             import_queue,
             block_announce_validator_builder: None,
             warp_sync_config: None,
@@ -186,17 +225,59 @@ pub fn start_node(mut config: Configuration) -> Result<Node, Error> {
             metrics,
             gap_sync_body_policy: None,
         })?;
+    let connections = Connections {
+        network,
+        sync_service,
+        system_rpc_tx,
+        tx_handler_controller,
+    };
+    run(config, parts, connections)
+}
+
+/// The network that a node is about to build.
+pub fn network_config(
+    config: &Configuration,
+) -> Result<
+    (
+        FullNetworkConfiguration<Block, Hash, Network>,
+        NotificationMetrics,
+    ),
+    Error,
+> {
+    if matches!(config.network.network_backend, NetworkBackendType::Libp2p) {
+        return Err(Error::Other(
+            "this node speaks litep2p only: leave out --network-backend".into(),
+        ));
+    }
+    let registry = config.prometheus_registry().cloned();
+    let metrics =
+        <Network as NetworkBackend<Block, Hash>>::register_notification_metrics(registry.as_ref());
+    Ok((
+        FullNetworkConfiguration::new(&config.network, registry),
+        metrics,
+    ))
+}
+
+/// Starts what every node runs once its network stands: offchain workers, RPC, metrics.
+pub fn run(config: Configuration, parts: Parts, connections: Connections) -> Result<Node, Error> {
+    let Parts {
+        client,
+        backend,
+        pool,
+        keystore,
+        mut telemetry,
+        mut task_manager,
+    } = parts;
+    let registry = config.prometheus_registry().cloned();
 
     if config.offchain_worker.enabled {
         let workers = sc_offchain::OffchainWorkers::new(sc_offchain::OffchainWorkerOptions {
             runtime_api_provider: client.clone(),
             is_validator: config.role.is_authority(),
-            keystore: Some(keystore_container.keystore()),
+            keystore: Some(keystore.keystore()),
             offchain_db: backend.offchain_storage(),
-            transaction_pool: Some(OffchainTransactionPoolFactory::new(
-                transaction_pool.clone(),
-            )),
-            network_provider: Arc::new(network.clone()),
+            transaction_pool: Some(OffchainTransactionPoolFactory::new(pool.clone())),
+            network_provider: Arc::new(connections.network.clone()),
             enable_http_requests: false,
             custom_extensions: |_| Vec::new(),
         })?;
@@ -210,29 +291,30 @@ pub fn start_node(mut config: Configuration) -> Result<Node, Error> {
     }
 
     let rpc_builder = {
-        let (client, pool) = (client.clone(), transaction_pool.clone());
+        let (client, pool) = (client.clone(), pool.clone());
         Box::new(move |executor| rpc::build(client.clone(), pool.clone(), executor))
     };
-    let keystore = keystore_container.keystore();
+    let keystore = keystore.keystore();
+    let select_chain = LongestChain::new(backend.clone());
     sc_service::spawn_tasks(SpawnTasksParams {
         config,
         client: client.clone(),
-        backend: backend.clone(),
+        backend,
         task_manager: &mut task_manager,
         keystore: keystore.clone(),
-        transaction_pool: transaction_pool.clone(),
+        transaction_pool: pool.clone(),
         rpc_builder,
-        network,
-        system_rpc_tx,
-        tx_handler_controller,
-        sync_service,
+        network: connections.network,
+        system_rpc_tx: connections.system_rpc_tx,
+        tx_handler_controller: connections.tx_handler_controller,
+        sync_service: connections.sync_service,
         telemetry: telemetry.as_mut(),
         tracing_execute_block: None,
     })?;
 
     Ok(Node {
         client,
-        pool: transaction_pool,
+        pool,
         select_chain,
         keystore,
         registry,
