@@ -18,6 +18,16 @@ pub struct Cli {
     /// How to run the node.
     #[command(flatten)]
     pub run: RunOptions,
+
+    /// How to reach the relay chain.
+    #[cfg(feature = "collator")]
+    #[command(flatten)]
+    pub relay: crate::relay::RelayOptions,
+
+    /// Arguments of the relay chain's own node, behind `--`: those of every node of this kind, as `--chain FILE`.
+    #[cfg(feature = "collator")]
+    #[arg(raw = true, value_name = "RELAY CHAIN ARGUMENTS")]
+    pub relay_chain_args: Vec<String>,
 }
 
 /// How to run the node.
@@ -87,4 +97,13 @@ pub enum Subcommand {
 
     /// Show the newest and the last finalised block.
     ChainInfo(sc_cli::ChainInfoCmd),
+
+    /// Write the header of the first block, as a relay chain wants it at registration.
+    #[cfg(feature = "collator")]
+    #[command(alias = "export-genesis-state")]
+    ExportGenesisHead(crate::relay::ExportGenesisHead),
+
+    /// Write the runtime of the first block, as a relay chain wants it at registration.
+    #[cfg(feature = "collator")]
+    ExportGenesisWasm(crate::relay::ExportGenesisWasm),
 }

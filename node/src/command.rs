@@ -1,5 +1,7 @@
 //! What each command does.
 
+#[cfg(feature = "collator")]
+use crate::relay;
 use crate::{
     chain_spec,
     cli::{Cli, Subcommand},
@@ -37,6 +39,7 @@ impl SubstrateCli for Cli {
         Ok(match id {
             "dev" => Box::new(chain_spec::development()?),
             "" | "local" => Box::new(chain_spec::local()?),
+            "collators" => Box::new(chain_spec::collators()?),
             path => Box::new(chain_spec::ChainSpec::from_json_file(path.into())?),
         })
     }
@@ -99,11 +102,27 @@ pub fn run() -> sc_cli::Result<()> {
         Some(Subcommand::ChainInfo(cmd)) => cli
             .create_runner(cmd)?
             .sync_run(|config| cmd.run::<chasqui_runtime::OpaqueBlock>(&config)),
+        #[cfg(feature = "collator")]
+        Some(Subcommand::ExportGenesisHead(cmd)) => relay::export_head(&cli, cmd),
+        #[cfg(feature = "collator")]
+        Some(Subcommand::ExportGenesisWasm(cmd)) => relay::export_wasm(&cli, cmd),
         None => {
             let sealing = cli.run.sealing;
             cli.create_runner(&cli.run.normalize())?
                 .run_node_until_exit(|config| async move {
-                    service::start(config, sealing).map_err(sc_cli::Error::Service)
+                    match chain_spec::relay_chain(&*config.chain_spec) {
+                        None => {
+                            service::start(config, sealing).map_err(sc_cli::Error::Service)
+                        }
+                        #[cfg(feature = "collator")]
+                        Some(relay_chain) => relay::start(&cli, relay_chain, config).await,
+                        #[cfg(not(feature = "collator"))]
+                        Some(relay_chain) => Err(sc_cli::Error::Input(format!(
+                            "the chain '{}' belongs to the relay chain '{relay_chain}', which this node was built \
+                             without: build it with `--features collator`",
+                            config.chain_spec.id()
+                        ))),
+                    }
                 })
         }
     }

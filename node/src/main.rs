@@ -6,6 +6,8 @@
 mod chain_spec;
 mod cli;
 mod command;
+#[cfg(feature = "collator")]
+mod relay;
 mod rpc;
 mod service;
 

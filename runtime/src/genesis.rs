@@ -1,8 +1,10 @@
-//! Genesis presets: `development` for one node, `local` for one author with followers.
+//! Genesis presets: `development` for one node, `local` for one author with followers, `collators` for Alice and Bob
+//! on a relay chain for tests.
 //!
-//! Both run without a relay chain: well-known accounts hold plenty of DOT, Alice is the only
-//! collator and holds root, blocks are fast, and seeds are declared insecure, because the author
-//! makes up the relay chain that they come from.
+//! In all of them well-known accounts hold plenty of DOT and Alice holds root. The first two run without a relay
+//! chain: Alice is the only collator, blocks are fast, and seeds are declared insecure, because the author makes up the
+//! relay chain that they come from. With a relay chain seeds are real, but those of `collators` come too soon to be
+//! safe: they too are declared insecure.
 
 use crate::{
     config::{RESERVE, STAKING_POT, SUBSIDY_POT, TRAINING_FUND},
@@ -24,6 +26,9 @@ pub const DEVELOPMENT: &str = sp_genesis_builder::DEV_RUNTIME_PRESET;
 /// The preset of `--chain local`.
 pub const LOCAL: &str = "local";
 
+/// The preset of `--chain collators`.
+pub const COLLATORS: &str = "collators";
+
 /// What each well-known account holds at genesis, in planck.
 const ENDOWMENT: Balance = 1_000_000 * DOT;
 
@@ -33,7 +38,21 @@ const UNIT_PRICE: Balance = DOT / 10_000;
 /// The genesis of preset `id`, as a patch of the default one.
 pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
     let patch = match id.as_ref() {
-        DEVELOPMENT | LOCAL => without_relay_chain(),
+        DEVELOPMENT | LOCAL => for_tests(
+            &[Sr25519Keyring::Alice],
+            // Every block gets a relay parent of its own, so a draw happens three blocks after it was announced.
+            Pace {
+                fast_blocks: true,
+                delay: 1,
+            },
+        ),
+        COLLATORS => for_tests(
+            &[Sr25519Keyring::Alice, Sr25519Keyring::Bob],
+            Pace {
+                fast_blocks: false,
+                delay: 2,
+            },
+        ),
         _ => return None,
     };
     serde_json::to_string(&patch).ok().map(Into::into)
@@ -41,12 +60,23 @@ pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 
 /// The presets there are.
 pub fn preset_names() -> Vec<PresetId> {
-    vec![PresetId::from(DEVELOPMENT), PresetId::from(LOCAL)]
+    vec![
+        PresetId::from(DEVELOPMENT),
+        PresetId::from(LOCAL),
+        PresetId::from(COLLATORS),
+    ]
 }
 
-fn without_relay_chain() -> Value {
-    let author = Sr25519Keyring::Alice;
-    let collator = author.to_account_id();
+/// How fast a network is.
+struct Pace {
+    /// Whether a relay chain slot carries several blocks.
+    fast_blocks: bool,
+    /// Relay chain blocks between an announcement and its draw.
+    delay: u32,
+}
+
+/// A network of well-known accounts, with parameters that suit small models and little patience.
+fn for_tests(collators: &[Sr25519Keyring], pace: Pace) -> Value {
     let pot: AccountId = STAKING_POT.into_account_truncating();
     let mut balances: Vec<(AccountId, Balance)> = Sr25519Keyring::well_known()
         .map(|key| (key.to_account_id(), ENDOWMENT))
@@ -63,26 +93,29 @@ fn without_relay_chain() -> Value {
             parachain_id: DEV_PARA_ID.into()
         },
         collator_selection: CollatorSelectionConfig {
-            invulnerables: vec![collator.clone()],
+            invulnerables: collators.iter().map(|key| key.to_account_id()).collect(),
             candidacy_bond: 100 * DOT,
             desired_candidates: 0,
         },
         session: SessionConfig {
-            keys: vec![(
-                collator.clone(),
-                collator.clone(),
-                SessionKeys {
-                    aura: author.public().into()
-                },
-            )],
+            keys: collators
+                .iter()
+                .map(|key| {
+                    let keys = SessionKeys {
+                        aura: key.public().into(),
+                    };
+                    (key.to_account_id(), key.to_account_id(), keys)
+                })
+                .collect(),
         },
         sudo: SudoConfig {
-            key: Some(collator)
+            key: Some(Sr25519Keyring::Alice.to_account_id())
         },
-        pacing: PacingConfig { fast_blocks: true },
-        // Every block gets a relay parent of its own, so a draw happens three blocks after it was announced.
+        pacing: PacingConfig {
+            fast_blocks: pace.fast_blocks
+        },
         randomness: RandomnessConfig {
-            delay: 1,
+            delay: pace.delay,
             parents_per_seed: 1,
             insecure: true
         },

@@ -1,7 +1,7 @@
 //! Running a node: what every mode shares in [`common`], then one file a mode.
 
 mod author;
-mod common;
+pub mod common;
 mod follower;
 mod inherents;
 mod seal;
