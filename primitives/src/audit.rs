@@ -160,6 +160,16 @@ impl Subject {
             Subject::Training { .. } | Subject::TrainingOuter { .. } | Subject::Dataset(_) => false,
         }
     }
+
+    /// What a voter's verdict counts as. A member alone has to serve its round, and no block can hold it: what most of
+    /// the weight cannot get is false. Else a liar would only have to withhold whenever its false segment is drawn. What
+    /// an outer step follows from is served by all members, so that none of them answers for another.
+    pub fn in_vote(&self, verdict: Verdict) -> Verdict {
+        match (self, verdict) {
+            (Subject::Training { .. }, Verdict::Withheld) => Verdict::Hard(HardReason::Withheld),
+            _ => verdict,
+        }
+    }
 }
 
 /// Which round of a case a commitment belongs to.

@@ -313,6 +313,7 @@ impl<T: Config> Pallet<T> {
             Stage::Two => {
                 let mut ballot = Ballots::<T>::get(id, &auditor).ok_or(Error::<T>::NotAssigned)?;
                 check(&case, ballot.commitment, ballot.vote.is_some())?;
+                let verdict = case.subject.in_vote(verdict);
                 case.tally.add(&verdict, ballot.weight);
                 if verdict == Verdict::Withheld {
                     case.withheld = case.withheld.saturating_add(ballot.weight);

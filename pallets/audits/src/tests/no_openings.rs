@@ -2,14 +2,19 @@
 
 use crate::{mock::*, *};
 use chasqui_primitives::{
-    audit::{Decision, Stage, Subject, Verdict},
+    audit::{Decision, HardReason, Stage, Subject, Verdict},
     traits::{CaseRequest, Cases as _},
 };
 
 /// Opens a case about a dataset; its panel.
 fn about_a_dataset() -> (u64, Vec<u64>) {
+    about(Subject::Dataset(3))
+}
+
+/// Opens a case; its panel.
+fn about(subject: Subject) -> (u64, Vec<u64>) {
     let request = CaseRequest {
-        subject: Subject::Dataset(3),
+        subject,
         ..request()
     };
     let id = Audits::open(request).expect("somebody may judge").case;
@@ -59,5 +64,77 @@ fn vote_that_only_says_withheld_decides_nothing() {
         assert_eq!(Totals::<Test>::get().openings_demanded, 0);
         // Nobody was contradicted.
         assert_eq!(Totals::<Test>::get().contradicted, 0);
+    });
+}
+
+#[test]
+fn member_whose_round_most_voters_cannot_get_is_false() {
+    build_and_execute(|| {
+        // GIVEN a member of a training run that serves nothing of its round
+        let (id, panel) = about(Subject::Training {
+            run: 1,
+            round: 2,
+            rank: 0,
+        });
+        let withheld = |who: &u64| (*who, Verdict::Withheld);
+        judge(id, &panel.iter().map(withheld).collect::<Vec<_>>());
+        assert_eq!(case(id).stage, Stage::Two);
+
+        // WHEN everybody votes that it is withheld
+        let voters: Vec<_> = Ballots::<Test>::iter_key_prefix(id).collect();
+        judge(id, &voters.iter().map(withheld).collect::<Vec<_>>());
+
+        // THEN that is as good as false, nothing was demanded, and nobody was contradicted
+        assert_eq!(ended(id).decision, Decision::Hard(HardReason::Withheld));
+        assert_eq!(Totals::<Test>::get().openings_demanded, 0);
+        assert_eq!(Totals::<Test>::get().contradicted, 0);
+    });
+}
+
+#[test]
+fn member_that_serves_most_voters_is_not() {
+    build_and_execute(|| {
+        // GIVEN a member that one of the panel could not reach
+        let (id, panel) = about(Subject::Training {
+            run: 1,
+            round: 2,
+            rank: 0,
+        });
+        judge(
+            id,
+            &[
+                (panel[0], Verdict::Withheld),
+                (panel[1], Verdict::Valid),
+                (panel[2], Verdict::Valid),
+            ],
+        );
+
+        // WHEN everybody else finds its round sound
+        let voters: Vec<_> = Ballots::<Test>::iter_key_prefix(id).collect();
+        let verdicts: Vec<_> = voters
+            .iter()
+            .map(|who| match *who == panel[0] {
+                true => (*who, Verdict::Withheld),
+                false => (*who, Verdict::Valid),
+            })
+            .collect();
+        judge(id, &verdicts);
+
+        // THEN it is paid
+        assert_eq!(ended(id).decision, Decision::Valid);
+    });
+}
+
+#[test]
+fn outer_step_that_nobody_can_get_convicts_nobody() {
+    build_and_execute(|| {
+        let (id, panel) = about(Subject::TrainingOuter { run: 1, round: 2 });
+        let withheld = |who: &u64| (*who, Verdict::Withheld);
+        judge(id, &panel.iter().map(withheld).collect::<Vec<_>>());
+        let voters: Vec<_> = Ballots::<Test>::iter_key_prefix(id).collect();
+        for _ in 0..2 {
+            judge(id, &voters.iter().map(withheld).collect::<Vec<_>>());
+        }
+        assert_eq!(ended(id).decision, Decision::Undecided);
     });
 }
