@@ -45,7 +45,7 @@ fn chunks_prove_themselves() {
     let (_dir, store) = store();
     let data = bytes(3 * CHUNK_BYTES as usize + 5);
     let root = store.put_bytes(&data, CHUNK_BYTES).unwrap().root();
-    let mut reader = store.open(&root).unwrap();
+    let reader = store.open(&root).unwrap();
     for index in 0..4 {
         let (chunk, proof) = reader.proven_chunk(index).unwrap();
         assert!(verify_chunk(&root, reader.info(), index, &chunk, &proof));

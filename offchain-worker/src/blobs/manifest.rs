@@ -14,11 +14,7 @@ use chasqui_primitives::{
 use parity_scale_codec::{Decode, DecodeAll, Encode};
 use sp_core::H256;
 
-use super::{
-    error::{BlobError, Result},
-    staging::sync_dir,
-    store::BlobStore,
-};
+use chasqui_blobs::{sync_dir, BlobError, BlobStore, Result};
 
 /// Most files of a manifest.
 pub const MAX_FILES: usize = 4_096;
@@ -161,7 +157,7 @@ impl Manifest {
     fn fill(&self, store: &BlobStore, root: &CheckpointRoot, draft: &Path) -> Result<()> {
         fs::create_dir_all(draft).map_err(BlobError::io("create", draft))?;
         for entry in &self.files {
-            let mut reader = store.open(&entry.root)?;
+            let reader = store.open(&entry.root)?;
             if reader.info().len != entry.len {
                 return Err(BlobError::Manifest {
                     root: *root,

@@ -1,19 +1,8 @@
-//! The blob store: a folder of content-addressed blobs.
-//!
-//! Everything large (a model's files, a long trace) is a blob, named by the root of
-//! [`chasqui_primitives::blob`], which binds its bytes, its length and its chunk size. Two files stand for
-//! one blob: `<root>.blob` with its plain bytes and `<root>.tree` with its description and leaf hashes.
-//! The tree is published first, the bytes last, each by write, fsync and rename; so a blob either is there
-//! whole under its name or is not there, also after a power cut or `kill -9` at any moment. Every read
-//! checks each chunk against the root: a damaged file is an error, never wrong bytes. [`exchange`] hands blobs out to other
-//! workers and fetches them.
+//! Blobs: the store that the node may share ([`chasqui_blobs`]), what models are in it, and how they go from one worker
+//! to another ([`exchange`]).
 
-mod error;
 pub mod exchange;
 pub mod manifest;
-mod staging;
-mod store;
 
-pub use error::{BlobError, Result};
+pub use chasqui_blobs::{BlobError, BlobReader, BlobStore, Result};
 pub use manifest::{Manifest, ManifestEntry};
-pub use store::{BlobReader, BlobStore};

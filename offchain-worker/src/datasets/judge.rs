@@ -98,7 +98,7 @@ fn from_store(
         BlobError::Missing { .. } | BlobError::Corrupt { .. } => Ok(None),
         error => Err(error),
     };
-    let mut reader = match store.open(root) {
+    let reader = match store.open(root) {
         Ok(reader) => reader,
         Err(error) => return unusable(error),
     };

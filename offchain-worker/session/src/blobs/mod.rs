@@ -8,9 +8,10 @@
 mod desk;
 mod peers;
 
+pub use chasqui_blobs::{travels, Description, MAX_CHUNKS};
 pub use desk::BlobLimits;
 pub(crate) use desk::{Desk, Pieces};
-pub use peers::{Chunks, Description, PeerError, Peers, PeersConfig};
+pub use peers::{Chunks, PeerError, Peers, PeersConfig};
 
 use crate::wire::{single, Refusal, WireError, MAX_FIELD_BYTES, MAX_REASON_BYTES};
 use chasqui_primitives::blob::{BlobInfo, CHUNK_BYTES};
@@ -27,8 +28,6 @@ pub const MAX_BLOB_ASK_BYTES: usize = 64;
 pub const MAX_BLOB_FRAME_BYTES: usize = CHUNK_BYTES as usize + 64;
 /// Most leaf hashes of one frame.
 pub const MAX_FRAME_LEAVES: usize = 2_048;
-/// Most chunks of a blob that travels: 1 TiB in chunks of 1 MiB. Blobs with larger chunks do not travel either.
-pub const MAX_CHUNKS: u64 = 1 << 20;
 /// Most chunks that one question asks for.
 pub const MAX_ASK_CHUNKS: u32 = 4_096;
 
@@ -117,11 +116,6 @@ impl BlobEvent {
     }
 }
 
-/// Whether a blob of this shape travels: well-formed, with chunks and a number of them within bounds.
-pub fn travels(info: &BlobInfo) -> bool {
-    info.is_well_formed() && info.chunk <= CHUNK_BYTES && info.chunks() <= MAX_CHUNKS
-}
-
 /// What a holder shares. Both may block on the disk.
 pub trait Library: Send + Sync {
     /// The blob `root`, ready to be read; `None` when it is not shared, or not here.
@@ -142,4 +136,18 @@ pub trait OpenBlob: Send {
     /// # Errors
     /// It is damaged or cannot be read; says so for this side's log.
     fn chunk(&mut self, index: u64) -> Result<Vec<u8>, String>;
+}
+
+impl OpenBlob for chasqui_blobs::BlobReader {
+    fn info(&self) -> BlobInfo {
+        *Self::info(self)
+    }
+
+    fn leaves(&self) -> &[H256] {
+        Self::leaves(self)
+    }
+
+    fn chunk(&mut self, index: u64) -> Result<Vec<u8>, String> {
+        Self::chunk(self, index).map_err(|error| error.to_string())
+    }
 }

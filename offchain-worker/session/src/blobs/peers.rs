@@ -13,10 +13,8 @@ use crate::{
     wire::{frame, Frames, Refusal, RefusalCode, WireError},
 };
 use bytes::BytesMut;
-use chasqui_primitives::{
-    blob::{BlobInfo, CHUNK_BYTES},
-    merkle,
-};
+use chasqui_blobs::Description;
+use chasqui_primitives::blob::CHUNK_BYTES;
 use sp_core::H256;
 use std::{ops::Range, time::Duration};
 use tokio::time::timeout;
@@ -100,34 +98,6 @@ fn refused(refusal: Refusal) -> PeerError {
     match refusal.code {
         RefusalCode::NotServed | RefusalCode::Version => PeerError::NotHeld(refusal),
         _ => PeerError::Busy(refusal),
-    }
-}
-
-/// What a blob is, checked against its root.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
-    /// What the root commits to.
-    pub info: BlobInfo,
-    /// Hashes of the chunks.
-    pub leaves: Vec<H256>,
-}
-
-impl Description {
-    /// Whether this is the blob `root`.
-    pub fn is_of(&self, root: &H256) -> bool {
-        travels(&self.info)
-            && self.info.root() == *root
-            && self.leaves.len() as u64 == self.info.chunks()
-            && merkle::root_of_leaves(&self.leaves) == self.info.tree
-    }
-
-    /// Whether `bytes` are the chunk at `index`.
-    pub fn is_chunk(&self, index: u64, bytes: &[u8]) -> bool {
-        let leaf = usize::try_from(index)
-            .ok()
-            .and_then(|at| self.leaves.get(at));
-        self.info.chunk_len(index).map(|len| len as usize) == Some(bytes.len())
-            && leaf.is_some_and(|leaf| merkle::leaf_hash(bytes) == *leaf)
     }
 }
 

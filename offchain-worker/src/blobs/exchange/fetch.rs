@@ -10,18 +10,15 @@ use std::{
 
 use chasqui_primitives::blob::BlobInfo;
 use chasqui_session::{
-    blobs::{Description, PeerError, Peers, PeersConfig, MAX_ASK_CHUNKS},
+    blobs::{PeerError, Peers, PeersConfig, MAX_ASK_CHUNKS},
     Endpoint,
 };
 use futures::{stream::FuturesUnordered, StreamExt};
 use sp_core::H256;
 use tokio::time::{sleep, sleep_until, Instant};
 
-use super::{
-    error::{about, FetchError},
-    partial::Partial,
-};
-use crate::blobs::{BlobError, BlobStore};
+use super::error::{about, FetchError};
+use chasqui_blobs::{BlobError, BlobStore, Description, Partial};
 
 /// How often is looked whether another fetch of the same blob has ended, or work has come back.
 const LOOK: Duration = Duration::from_millis(50);

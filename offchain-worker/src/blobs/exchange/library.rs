@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use chasqui_primitives::blob::BlobInfo;
 use chasqui_session::blobs::{Library, OpenBlob};
 use sp_core::H256;
 
 use super::Shares;
-use crate::blobs::{BlobError, BlobReader, BlobStore};
+use crate::blobs::{BlobError, BlobStore};
 
 /// The blobs of a store that are shared.
 pub struct SharedBlobs {
@@ -27,19 +26,5 @@ impl Library for SharedBlobs {
             Err(BlobError::Missing { .. }) => Ok(None),
             Err(error) => Err(error.to_string()),
         }
-    }
-}
-
-impl OpenBlob for BlobReader {
-    fn info(&self) -> BlobInfo {
-        *BlobReader::info(self)
-    }
-
-    fn leaves(&self) -> &[H256] {
-        BlobReader::leaves(self)
-    }
-
-    fn chunk(&mut self, index: u64) -> Result<Vec<u8>, String> {
-        BlobReader::chunk(self, index).map_err(|error| error.to_string())
     }
 }

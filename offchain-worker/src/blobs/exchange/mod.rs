@@ -9,7 +9,6 @@ mod checkpoint;
 mod error;
 mod fetch;
 mod library;
-mod partial;
 mod sample;
 mod shares;
 

@@ -12,10 +12,7 @@ use std::{
 
 use sp_core::H256;
 
-use crate::blobs::{
-    error::{BlobError, Result},
-    staging::{remove_leftovers, Staged},
-};
+use chasqui_blobs::{remove_leftovers, BlobError, Result, Staged};
 
 /// Longest name of a group, in bytes.
 pub const MAX_GROUP_BYTES: usize = 96;

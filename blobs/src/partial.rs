@@ -11,11 +11,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use chasqui_session::blobs::Description;
 use parity_scale_codec::Encode;
 use sp_core::H256;
 
-use crate::blobs::{
+use crate::{
+    description::Description,
     error::{BlobError, Result},
     staging::{sync_dir, Staged},
     store::{read_tree, BlobStore},
@@ -25,7 +25,7 @@ use crate::blobs::{
 const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// The bytes of a blob on their way in. One at a time has it: the file is locked.
-pub(super) struct Partial {
+pub struct Partial {
     store: BlobStore,
     root: H256,
     data: File,
@@ -35,7 +35,10 @@ pub(super) struct Partial {
 
 impl Partial {
     /// Takes up what is there of the blob `root`; `None` while somebody else fetches it.
-    pub(super) fn open(store: &BlobStore, root: &H256) -> Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn open(store: &BlobStore, root: &H256) -> Result<Option<Self>> {
         let dir = store.dir().join("partial");
         fs::create_dir_all(&dir).map_err(BlobError::io("create", &dir))?;
         forget_old(&dir);
@@ -69,20 +72,23 @@ impl Partial {
     }
 
     /// Throws away what has come: somebody else was faster.
-    pub(super) fn discard(&self) {
+    pub fn discard(&self) {
         // Nothing depends on them.
         let _ = fs::remove_file(&self.path);
         let _ = fs::remove_file(&self.tree);
     }
 
     /// What the blob is, if that came before.
-    pub(super) fn description(&self) -> Option<Description> {
+    pub fn description(&self) -> Option<Description> {
         let (info, leaves) = read_tree(&self.root, &self.tree).ok()?;
         Some(Description { info, leaves })
     }
 
     /// Writes down what the blob is.
-    pub(super) fn describe(&self, description: &Description) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn describe(&self, description: &Description) -> Result<()> {
         self.write_tree(description, &self.tree)
     }
 
@@ -100,7 +106,10 @@ impl Partial {
     }
 
     /// The chunks that have not come.
-    pub(super) fn missing(&self, description: &Description) -> Result<Vec<u64>> {
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn missing(&self, description: &Description) -> Result<Vec<u64>> {
         let info = &description.info;
         let len = self
             .data
@@ -132,14 +141,20 @@ impl Partial {
     }
 
     /// Keeps a chunk that was checked.
-    pub(super) fn keep(&self, description: &Description, index: u64, bytes: &[u8]) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn keep(&self, description: &Description, index: u64, bytes: &[u8]) -> Result<()> {
         self.data
             .write_all_at(bytes, Self::at(description, index))
             .map_err(BlobError::io("write", &self.path))
     }
 
     /// Gives the whole blob its name: the tree first, then the bytes, each flushed.
-    pub(super) fn publish(&self, description: &Description) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn publish(&self, description: &Description) -> Result<()> {
         self.data
             .sync_all()
             .map_err(BlobError::io("flush", &self.path))?;

@@ -89,10 +89,7 @@ pub enum BlobError {
 
 impl BlobError {
     /// An operating system error while doing `action` to `path`.
-    pub(crate) fn io(
-        action: &'static str,
-        path: &Path,
-    ) -> impl FnOnce(std::io::Error) -> Self + use<> {
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_path_buf();
         move |source| Self::Io {
             action,
@@ -101,7 +98,8 @@ impl BlobError {
         }
     }
 
-    pub(crate) fn corrupt(path: &Path, reason: impl Into<String>) -> Self {
+    /// The file at `path` does not hold what its name says.
+    pub fn corrupt(path: &Path, reason: impl Into<String>) -> Self {
         Self::Corrupt {
             path: path.to_path_buf(),
             reason: reason.into(),

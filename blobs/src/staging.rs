@@ -10,10 +10,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::error::{BlobError, Result};
+use crate::error::{BlobError, Result};
 
 /// A file that is being written; dropped before [`Self::publish`], it disappears.
-pub(crate) struct Staged {
+pub struct Staged {
     file: File,
     path: PathBuf,
     published: bool,
@@ -21,7 +21,10 @@ pub(crate) struct Staged {
 
 impl Staged {
     /// An empty file in `dir`, locked by this process.
-    pub(crate) fn create(dir: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn create(dir: &Path) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         loop {
             let serial = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -46,7 +49,10 @@ impl Staged {
     }
 
     /// Puts the file under `name`, durably and at once; what was there before is replaced.
-    pub(crate) fn publish(mut self, name: &Path) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`BlobError::Io`]; nothing is there under that name then that was not before.
+    pub fn publish(mut self, name: &Path) -> Result<()> {
         self.file
             .sync_all()
             .map_err(BlobError::io("flush", &self.path))?;
@@ -56,7 +62,10 @@ impl Staged {
     }
 
     /// Writes all of `bytes` behind those already written.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file
             .write_all(bytes)
             .map_err(BlobError::io("write", &self.path))
@@ -73,14 +82,20 @@ impl Drop for Staged {
 }
 
 /// Makes a folder's entries durable.
-pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`BlobError::Io`].
+pub fn sync_dir(dir: &Path) -> Result<()> {
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(BlobError::io("flush", dir))
 }
 
 /// Removes what killed processes left in `dir`; returns how many files that were.
-pub(crate) fn remove_leftovers(dir: &Path) -> Result<usize> {
+///
+/// # Errors
+/// [`BlobError::Io`].
+pub fn remove_leftovers(dir: &Path) -> Result<usize> {
     let mut removed = 0;
     for entry in fs::read_dir(dir).map_err(BlobError::io("list", dir))? {
         let path = entry.map_err(BlobError::io("list", dir))?.path();

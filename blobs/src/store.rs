@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Seek, SeekFrom},
+    io::Read,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +14,7 @@ use chasqui_primitives::{
 use parity_scale_codec::{Decode, Encode};
 use sp_core::H256;
 
-use super::{
+use crate::{
     error::{BlobError, Result},
     staging::{remove_leftovers, Staged},
 };
@@ -77,6 +78,14 @@ impl BlobStore {
     /// # Errors
     /// [`BlobError::Io`], [`BlobError::Unnameable`] for more than [`MAX_BLOB_BYTES`].
     pub fn put_file(&self, path: &Path, chunk: u32) -> Result<BlobInfo> {
+        self.put_file_as(path, chunk, None)
+    }
+
+    /// As [`Self::put_file`]; a file that is `expected` to have a root is only taken if it has.
+    ///
+    /// # Errors
+    /// As [`Self::put_file`], and [`BlobError::WrongRoot`].
+    pub fn put_file_as(&self, path: &Path, chunk: u32, expected: Option<H256>) -> Result<BlobInfo> {
         let mut source = File::open(path).map_err(BlobError::io("open", path))?;
         let mut incoming = Incoming::new(self, chunk)?;
         let mut buffer = vec![0u8; COPY_BYTES];
@@ -94,7 +103,10 @@ impl BlobStore {
                 });
             }
         }
-        incoming.publish()
+        match expected {
+            Some(root) => incoming.publish_as(root),
+            None => incoming.publish(),
+        }
     }
 
     /// Whether the blob is there. Its bytes are checked when they are read.
@@ -141,7 +153,7 @@ impl BlobStore {
     /// # Errors
     /// As [`Self::open`], [`BlobError::TooLarge`], and [`BlobError::Corrupt`] for a damaged chunk.
     pub fn read_all(&self, root: &H256, limit: u64) -> Result<Vec<u8>> {
-        let mut reader = self.open(root)?;
+        let reader = self.open(root)?;
         let info = *reader.info();
         if info.len > limit {
             return Err(BlobError::TooLarge {
@@ -162,7 +174,7 @@ impl BlobStore {
     /// # Errors
     /// As [`Self::read_all`].
     pub fn verify(&self, root: &H256) -> Result<BlobInfo> {
-        let mut reader = self.open(root)?;
+        let reader = self.open(root)?;
         for index in 0..reader.info().chunks() {
             reader.chunk(index)?;
         }
@@ -193,18 +205,19 @@ impl BlobStore {
     }
 
     /// Where files lie that are being written.
-    pub(super) fn staging(&self) -> &Path {
+    pub fn staging(&self) -> &Path {
         &self.staging
     }
 
-    pub(super) fn tree_path(&self, root: &H256) -> PathBuf {
+    /// Where its description and leaf hashes lie.
+    pub fn tree_path(&self, root: &H256) -> PathBuf {
         self.dir
             .join(format!("{}.tree", hex::encode(root.as_bytes())))
     }
 }
 
 /// A blob's description and leaf hashes, checked against its name.
-pub(super) fn read_tree(root: &H256, path: &Path) -> Result<(BlobInfo, Vec<H256>)> {
+pub(crate) fn read_tree(root: &H256, path: &Path) -> Result<(BlobInfo, Vec<H256>)> {
     let bytes = fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => BlobError::corrupt(path, "the file is missing"),
         _ => BlobError::io("read", path)(error),
@@ -253,7 +266,7 @@ impl BlobReader {
     ///
     /// # Errors
     /// [`BlobError::Corrupt`] when they are not the blob's, or when there is no such chunk.
-    pub fn chunk(&mut self, index: u64) -> Result<Vec<u8>> {
+    pub fn chunk(&self, index: u64) -> Result<Vec<u8>> {
         let chunk = self
             .info
             .chunk_len(index)
@@ -264,11 +277,9 @@ impl BlobReader {
             return Err(BlobError::corrupt(&self.path, reason));
         };
         let mut bytes = vec![0u8; len as usize];
+        let at = index.saturating_mul(u64::from(self.info.chunk));
         self.file
-            .seek(SeekFrom::Start(
-                index.saturating_mul(u64::from(self.info.chunk)),
-            ))
-            .and_then(|_| self.file.read_exact(&mut bytes))
+            .read_exact_at(&mut bytes, at)
             .map_err(BlobError::io("read", &self.path))?;
         if merkle::leaf_hash(&bytes) != leaf {
             let reason = format!("chunk {index} does not match the root");
@@ -281,7 +292,7 @@ impl BlobReader {
     ///
     /// # Errors
     /// As [`Self::chunk`].
-    pub fn proven_chunk(&mut self, index: u64) -> Result<(Vec<u8>, Vec<H256>)> {
+    pub fn proven_chunk(&self, index: u64) -> Result<(Vec<u8>, Vec<H256>)> {
         let bytes = self.chunk(index)?;
         let proof = merkle::prove(&self.leaves, index).unwrap_or_default();
         Ok((bytes, proof))
