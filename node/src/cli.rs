@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::service::Sealing;
+use crate::{blobs::BlobOptions, service::Sealing};
 use sc_cli::TransactionPoolType;
 
 /// What the node is asked to do.
@@ -45,6 +45,9 @@ pub struct RunOptions {
     /// least 1000 ms apart).
     #[arg(long, value_name = "MODE", default_value_t)]
     pub sealing: Sealing,
+
+    #[command(flatten)]
+    pub blobs: BlobOptions,
 }
 
 impl RunOptions {

@@ -107,13 +107,12 @@ pub fn run() -> sc_cli::Result<()> {
         #[cfg(feature = "collator")]
         Some(Subcommand::ExportGenesisWasm(cmd)) => relay::export_wasm(&cli, cmd),
         None => {
-            let sealing = cli.run.sealing;
+            let (sealing, blobs) = (cli.run.sealing, cli.run.blobs.clone());
             cli.create_runner(&cli.run.normalize())?
                 .run_node_until_exit(|config| async move {
                     match chain_spec::relay_chain(&*config.chain_spec) {
-                        None => {
-                            service::start(config, sealing).map_err(sc_cli::Error::Service)
-                        }
+                        None => service::start(config, sealing, &blobs)
+                            .map_err(sc_cli::Error::Service),
                         #[cfg(feature = "collator")]
                         Some(relay_chain) => relay::start(&cli, relay_chain, config).await,
                         #[cfg(not(feature = "collator"))]

@@ -3,6 +3,7 @@
 // The errors of `sc-service` and `sc-cli` are large, and are returned once in a node's life.
 #![allow(clippy::result_large_err)]
 
+mod blobs;
 mod chain_spec;
 mod cli;
 mod command;

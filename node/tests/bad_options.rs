@@ -28,7 +28,15 @@ fn a_missing_chain_specification_is_named() {
 }
 
 #[test]
-fn other_network_stacks_are_refused() {
-    let text = refusal(&["--chain", "local", "--tmp", "--network-backend", "libp2p"]);
-    assert!(text.contains("litep2p only"), "{text}");
+fn blob_options_that_make_no_sense_are_refused() {
+    for (args, expected) in [
+        (["--blob-quota", "much"], "no number of bytes"),
+        (["--blob-rate", "0"], "no number of bytes"),
+        (["--blob-fault", "sleepy"], "is no fault"),
+    ] {
+        let text = refusal(&["--chain", "local", "--tmp", args[0], args[1]]);
+        assert!(text.contains(expected), "{text}");
+    }
+    let text = refusal(&["--dev", "--no-blobs", "--blob-quota", "1G"]);
+    assert!(text.contains("cannot be used with"), "{text}");
 }

@@ -34,7 +34,7 @@ pub async fn start(
                 .join(", "),
         }
     );
-    service::start(config, relay_config, options)
+    service::start(config, relay_config, options, &cli.run.blobs)
         .await
         .map_err(Into::into)
 }

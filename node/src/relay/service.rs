@@ -1,6 +1,9 @@
 //! A node that takes its chain's order and finality from a relay chain, and collates if it has the role.
 
-use crate::service::common::{self, Backend, Client, Connections, Parts, Pool, SLOT_DURATION};
+use crate::{
+    blobs::BlobOptions,
+    service::common::{self, Backend, Client, Connections, Network, Parts, Pool, SLOT_DURATION},
+};
 use chasqui_runtime::{constants::time::RELAY_CHAIN_SLOT_MILLIS, Hash, OpaqueBlock as Block};
 use cumulus_client_bootnodes::{start_bootnode_tasks, StartBootnodeTasksParams};
 use cumulus_client_cli::CollatorOptions;
@@ -21,7 +24,7 @@ use cumulus_primitives_core::{
 use cumulus_relay_chain_interface::RelayChainInterface;
 use parity_scale_codec::Encode;
 use sc_consensus::ImportQueue;
-use sc_network::PeerId;
+use sc_network::{config::NetworkBackendType, PeerId};
 use sc_service::{Configuration, Error, TaskManager};
 use sc_telemetry::TelemetryHandle;
 use sp_api::ProvideRuntimeApi;
@@ -46,7 +49,14 @@ pub async fn start(
     config: Configuration,
     relay_config: Configuration,
     options: CollatorOptions,
+    blobs: &BlobOptions,
 ) -> Result<TaskManager, Error> {
+    if matches!(config.network.network_backend, NetworkBackendType::Libp2p) {
+        return Err(Error::Other(
+            "beside a relay chain this node speaks litep2p only: leave out --network-backend"
+                .into(),
+        ));
+    }
     let config = prepare_node_config(config);
     let is_collator = config.role.is_authority();
     let mut parts = common::new_parts(&config)?;
@@ -78,11 +88,11 @@ pub async fn start(
     .await
     .map_err(|error| Error::Application(Box::new(error)))?;
 
-    let (net_config, metrics) = common::network_config(&config)?;
+    let plan = common::plan_network::<Network>(&config, &client, blobs)?;
     let (network, system_rpc_tx, tx_handler_controller, sync_service, _) =
         build_network(BuildNetworkParams {
             parachain_config: &config,
-            net_config,
+            net_config: plan.config,
             client: client.clone(),
             transaction_pool: parts.pool.clone(),
             para_id,
@@ -90,7 +100,7 @@ pub async fn start(
             spawn_handle: parts.task_manager.spawn_handle(),
             spawn_essential_handle: parts.task_manager.spawn_essential_handle(),
             import_queue,
-            metrics,
+            metrics: plan.metrics,
             gap_sync_body_policy: None,
         })
         .await?;
@@ -110,6 +120,7 @@ pub async fn start(
             sync_service: sync_service.clone(),
             system_rpc_tx,
             tx_handler_controller,
+            blobs: plan.blobs,
         },
     )?;
 

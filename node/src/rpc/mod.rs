@@ -2,7 +2,10 @@
 
 mod job;
 
-use crate::service::{Client, Pool};
+use crate::{
+    blobs::Blobs,
+    service::{Client, Pool},
+};
 use job::JobRpcServer;
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
@@ -18,6 +21,7 @@ use substrate_frame_rpc_system::{System, SystemApiServer};
 pub fn build(
     client: Arc<Client>,
     pool: Arc<Pool>,
+    blobs: Option<Blobs>,
     executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, Error> {
     let build = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
@@ -25,6 +29,9 @@ pub fn build(
         module.merge(System::new(client.clone(), pool).into_rpc())?;
         module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
         module.merge(Dev::new(client.clone()).into_rpc())?;
+        if let Some(blobs) = blobs {
+            module.merge(blobs.rpc(executor.clone()))?;
+        }
         module.merge(job::Jobs::new(client, executor).into_rpc())?;
         Ok(module)
     };

@@ -1,6 +1,9 @@
 //! What every mode of the node shares: client, pool, import queue, network, RPC.
 
-use crate::rpc;
+use crate::{
+    blobs::{self, BlobOptions, Blobs},
+    rpc,
+};
 use chasqui_runtime::{constants::time::SLOT_MILLIS, Hash, OpaqueBlock as Block, RuntimeApi};
 use futures::FutureExt;
 use sc_chain_spec::ChainType;
@@ -10,7 +13,8 @@ use sc_consensus_aura::{CheckForEquivocation, ImportQueueParams};
 use sc_executor::WasmExecutor;
 use sc_network::config::{FullNetworkConfiguration, NetworkBackendType};
 use sc_network::{
-    service::traits::NetworkService, Litep2pNetworkBackend, NetworkBackend, NotificationMetrics,
+    service::traits::NetworkService, Litep2pNetworkBackend, NetworkBackend, NetworkWorker,
+    NotificationMetrics,
 };
 use sc_network_sync::SyncingService;
 use sc_network_transactions::TransactionsHandlerController;
@@ -22,6 +26,7 @@ use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool::TransactionPoolHandle;
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sc_utils::mpsc::TracingUnboundedSender;
+use sp_blockchain::HeaderBackend;
 use sp_consensus_aura::{sr25519::AuthorityPair, SlotDuration};
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
@@ -39,8 +44,10 @@ pub type Client = TFullClient<Block, RuntimeApi, Executor>;
 pub type Backend = TFullBackend<Block>;
 /// Where transactions wait.
 pub type Pool = TransactionPoolHandle<Block, Client>;
-/// How nodes talk.
+/// How nodes talk unless told otherwise.
 pub type Network = Litep2pNetworkBackend;
+/// How nodes talk with `--network-backend libp2p`.
+type Libp2p = NetworkWorker<Block, Hash>;
 /// Which chain is the best.
 pub type SelectChain = LongestChain<Backend, Block>;
 
@@ -70,6 +77,15 @@ pub struct Connections {
     pub sync_service: Arc<SyncingService<Block>>,
     pub system_rpc_tx: TracingUnboundedSender<sc_rpc::system::Request<Block>>,
     pub tx_handler_controller: TransactionsHandlerController<Hash>,
+    /// What was added to it for blobs.
+    pub blobs: Option<blobs::Prepared>,
+}
+
+/// A network that is about to be built.
+pub struct Plan<N: NetworkBackend<Block, Hash>> {
+    pub config: FullNetworkConfiguration<Block, Hash, N>,
+    pub metrics: NotificationMetrics,
+    pub blobs: Option<blobs::Prepared>,
 }
 
 /// A running node, before it makes or finalises blocks.
@@ -196,7 +212,7 @@ fn import_queue(
 }
 
 /// Starts everything but making and finalising blocks, for a chain without a relay chain.
-pub fn start_node(mut config: Configuration) -> Result<Node, Error> {
+pub fn start_node(mut config: Configuration, blobs: &BlobOptions) -> Result<Node, Error> {
     if matches!(config.chain_spec.chain_type(), ChainType::Development) {
         // A development chain is one node's; others on this machine have the same genesis.
         config.network.default_peers_set.in_peers = 0;
@@ -209,11 +225,25 @@ pub fn start_node(mut config: Configuration) -> Result<Node, Error> {
         &parts.task_manager,
         parts.telemetry.as_ref(),
     )?;
-    let (net_config, metrics) = network_config(&config)?;
+    let connections = match config.network.network_backend {
+        NetworkBackendType::Litep2p => connect::<Network>(&config, &parts, import_queue, blobs)?,
+        NetworkBackendType::Libp2p => connect::<Libp2p>(&config, &parts, import_queue, blobs)?,
+    };
+    run(config, parts, connections)
+}
+
+/// Builds the network of a chain without a relay chain.
+fn connect<N: NetworkBackend<Block, Hash>>(
+    config: &Configuration,
+    parts: &Parts,
+    import_queue: DefaultImportQueue<Block>,
+    blobs: &BlobOptions,
+) -> Result<Connections, Error> {
+    let plan = plan_network::<N>(config, &parts.client, blobs)?;
     let (network, system_rpc_tx, tx_handler_controller, sync_service, _) =
         sc_service::build_network(BuildNetworkParams {
-            config: &config,
-            net_config,
+            config,
+            net_config: plan.config,
             client: parts.client.clone(),
             transaction_pool: parts.pool.clone(),
             spawn_handle: parts.task_manager.spawn_handle(),
@@ -222,40 +252,34 @@ pub fn start_node(mut config: Configuration) -> Result<Node, Error> {
             block_announce_validator_builder: None,
             warp_sync_config: None,
             block_relay: None,
-            metrics,
+            metrics: plan.metrics,
             gap_sync_body_policy: None,
         })?;
-    let connections = Connections {
+    Ok(Connections {
         network,
         sync_service,
         system_rpc_tx,
         tx_handler_controller,
-    };
-    run(config, parts, connections)
+        blobs: plan.blobs,
+    })
 }
 
-/// The network that a node is about to build.
-pub fn network_config(
+/// The network that a node is about to build, with the protocols of blobs.
+pub fn plan_network<N: NetworkBackend<Block, Hash>>(
     config: &Configuration,
-) -> Result<
-    (
-        FullNetworkConfiguration<Block, Hash, Network>,
-        NotificationMetrics,
-    ),
-    Error,
-> {
-    if matches!(config.network.network_backend, NetworkBackendType::Libp2p) {
-        return Err(Error::Other(
-            "this node speaks litep2p only: leave out --network-backend".into(),
-        ));
-    }
+    client: &Client,
+    blobs: &BlobOptions,
+) -> Result<Plan<N>, Error> {
     let registry = config.prometheus_registry().cloned();
-    let metrics =
-        <Network as NetworkBackend<Block, Hash>>::register_notification_metrics(registry.as_ref());
-    Ok((
-        FullNetworkConfiguration::new(&config.network, registry),
+    let metrics = N::register_notification_metrics(registry.as_ref());
+    let mut network = FullNetworkConfiguration::new(&config.network, registry);
+    let genesis = client.info().genesis_hash;
+    let blobs = blobs::prepare(config, blobs, genesis, &mut network, metrics.clone())?;
+    Ok(Plan {
+        config: network,
         metrics,
-    ))
+        blobs,
+    })
 }
 
 /// Starts what every node runs once its network stands: offchain workers, RPC, metrics.
@@ -290,9 +314,16 @@ pub fn run(config: Configuration, parts: Parts, connections: Connections) -> Res
         );
     }
 
+    let blobs = connections.blobs.map(|prepared| {
+        let (network, sync) = (
+            connections.network.clone(),
+            connections.sync_service.clone(),
+        );
+        Blobs::start(prepared, network, sync, &task_manager)
+    });
     let rpc_builder = {
         let (client, pool) = (client.clone(), pool.clone());
-        Box::new(move |executor| rpc::build(client.clone(), pool.clone(), executor))
+        Box::new(move |executor| rpc::build(client.clone(), pool.clone(), blobs.clone(), executor))
     };
     let keystore = keystore.keystore();
     let select_chain = LongestChain::new(backend.clone());

@@ -10,12 +10,17 @@ mod sealing;
 pub use common::{new_partial, Client, Pool};
 pub use sealing::Sealing;
 
+use crate::blobs::BlobOptions;
 use sc_service::{config::Configuration, Error, TaskManager};
 
 /// Starts the node: it makes blocks without a relay chain if it has the role, else it follows.
-pub fn start(config: Configuration, sealing: Sealing) -> Result<TaskManager, Error> {
+pub fn start(
+    config: Configuration,
+    sealing: Sealing,
+    blobs: &BlobOptions,
+) -> Result<TaskManager, Error> {
     let is_author = config.role.is_authority();
-    let node = common::start_node(config)?;
+    let node = common::start_node(config, blobs)?;
     if is_author {
         author::spawn(&node, sealing)?;
     } else {
