@@ -83,13 +83,29 @@ pub struct WorkerHandle {
     extra: Vec<String>,
 }
 
-/// Node, workers, and a folder for everything they write. Dropped, it stops the processes and then removes the folder.
-pub struct Network {
-    folder: PathBuf,
+/// A development node of this network.
+struct OwnNode {
     options: NodeOptions,
     rpc_port: u16,
     p2p_port: u16,
-    pub node: Process,
+    process: Process,
+}
+
+impl OwnNode {
+    fn spawn(&self, folder: &Path) -> Result<Process> {
+        spawn_node(folder, &self.options, self.rpc_port, self.p2p_port)
+    }
+}
+
+/// Node, workers, and a folder for everything they write. Dropped, it stops the processes and then removes the folder.
+pub struct Network {
+    folder: PathBuf,
+    /// Addresses of nodes: commands go to the first, workers are spread over them.
+    urls: Vec<String>,
+    /// The node, unless somebody else runs them.
+    node: Option<OwnNode>,
+    /// What limits of time are multiplied with.
+    patience: u32,
     pub workers: Vec<WorkerHandle>,
     /// When workers that are started from now on settle.
     pub settling: Settling,
@@ -100,6 +116,31 @@ pub struct Network {
 impl Network {
     /// Starts a development node in a temporary folder (or in `CHASQUI_E2E_DIR`, which is kept) and waits for blocks.
     pub fn start(options: NodeOptions) -> Result<Self> {
+        let (rpc_port, p2p_port) = (free_port()?, free_port()?);
+        let mut network = Self::without_nodes()?;
+        let process = spawn_node(&network.folder, &options, rpc_port, p2p_port)?;
+        network.urls = vec![format!("ws://127.0.0.1:{rpc_port}")];
+        network.node = Some(OwnNode {
+            options,
+            rpc_port,
+            p2p_port,
+            process,
+        });
+        network.wait_for_block(1, Duration::from_secs(120))?;
+        Ok(network)
+    }
+
+    /// A network on nodes that somebody else runs, at these addresses. Limits of time are multiplied by `patience`: a
+    /// development node makes a block a second.
+    pub fn on(urls: Vec<String>, patience: u32) -> Result<Self> {
+        let mut network = Self::without_nodes()?;
+        network.urls = urls;
+        network.patience = patience;
+        network.wait_for_block(1, Duration::from_secs(120))?;
+        Ok(network)
+    }
+
+    fn without_nodes() -> Result<Self> {
         let (folder, temporary) = match std::env::var_os("CHASQUI_E2E_DIR") {
             Some(kept) => {
                 let folder = PathBuf::from(kept).join(format!("{}", std::process::id()));
@@ -111,24 +152,25 @@ impl Network {
                 (temporary.path().to_path_buf(), Some(temporary))
             }
         };
-        let (rpc_port, p2p_port) = (free_port()?, free_port()?);
-        let node = spawn_node(&folder, &options, rpc_port, p2p_port)?;
-        let mut network = Self {
+        Ok(Self {
             folder,
-            options,
-            rpc_port,
-            p2p_port,
-            node,
+            urls: Vec::new(),
+            node: None,
+            patience: 1,
             workers: Vec::new(),
             settling: Settling::default(),
             _temporary: temporary,
-        };
-        network.wait_for_block(1, Duration::from_secs(120))?;
-        Ok(network)
+        })
     }
 
+    /// The address of the node that commands go to.
     pub fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.rpc_port)
+        self.urls.first().cloned().unwrap_or_default()
+    }
+
+    /// As long as `limit` is on a development node.
+    pub fn patient(&self, limit: Duration) -> Duration {
+        limit * self.patience
     }
 
     /// Everything the network writes.
@@ -149,12 +191,25 @@ impl Network {
 
     /// `kill -9` of the node.
     pub fn kill_node(&mut self) {
-        self.node.kill();
+        if let Some(node) = &mut self.node {
+            node.process.kill();
+        }
+    }
+
+    /// The exit code of the node, if it ended by itself.
+    pub fn node_ended(&mut self) -> Option<i32> {
+        self.node.as_mut().and_then(|node| node.process.ended())
+    }
+
+    fn node_output(&self) -> String {
+        let node = self.node.as_ref();
+        node.map(|node| node.process.output()).unwrap_or_default()
     }
 
     /// A new node on the data and ports of the one that was killed; waits for its first new block.
     pub fn start_node(&mut self) -> Result<()> {
-        self.node = spawn_node(&self.folder, &self.options, self.rpc_port, self.p2p_port)?;
+        let node = self.node.as_mut().context("its nodes are others'")?;
+        node.process = node.spawn(&self.folder)?;
         let before = self.block().unwrap_or(0);
         self.wait_for_block(before + 1, Duration::from_secs(120))
     }
@@ -168,22 +223,23 @@ impl Network {
     /// Waits for a block of at least this number.
     pub fn wait_for_block(&mut self, number: u64, limit: Duration) -> Result<()> {
         let start = Instant::now();
+        let limit = self.patient(limit);
         loop {
             if let Ok(block) = self.block() {
                 if block >= number {
                     return Ok(());
                 }
             }
-            if let Some(code) = self.node.ended() {
+            if let Some(code) = self.node_ended() {
                 bail!(
                     "the node ended with code {code}:\n{}",
-                    tail(&self.node.output(), 40)
+                    tail(&self.node_output(), 40)
                 );
             }
             if start.elapsed() > limit {
                 bail!(
                     "no block {number} within {limit:?}:\n{}",
-                    tail(&self.node.output(), 40)
+                    tail(&self.node_output(), 40)
                 );
             }
             interrupt::pause(Duration::from_millis(300))?;
@@ -218,17 +274,18 @@ impl Network {
             .stderr(err.try_clone()?)
             .spawn()?;
         let start = Instant::now();
+        let limit = self.patient(COMMAND_LIMIT);
         let code = loop {
             if let Some(status) = child.try_wait()? {
                 break status.code().unwrap_or(-1);
             }
             let interrupted = interrupt::check();
-            if interrupted.is_err() || start.elapsed() > COMMAND_LIMIT {
+            if interrupted.is_err() || start.elapsed() > limit {
                 let _ = child.kill();
                 let _ = child.wait();
                 interrupted?;
                 bail!(
-                    "chasqui-worker {} took more than {COMMAND_LIMIT:?}",
+                    "chasqui-worker {} took more than {limit:?}",
                     arguments.join(" ")
                 );
             }
@@ -306,7 +363,7 @@ impl Network {
                 "node = \"{}\"\nkey = \"{}\"\nblob_dir = \"{}\"\nstate_dir = \"{}\"\n\
                  listen = \"127.0.0.1:{}\"\ntls_key_file = \"{}\"\nsettle_blocks = {}\n\
                  settle_dot = \"{}\"\n{}",
-                self.url(),
+                self.url_of(operator),
                 operator.hot_key(),
                 self.blobs_of(operator).display(),
                 state.join("state").display(),
@@ -320,6 +377,16 @@ impl Network {
         Ok(path)
     }
 
+    /// The node that an operator's worker asks: always the same.
+    fn url_of(&self, operator: &Operator) -> String {
+        let known = self.workers.iter();
+        let index = known
+            .take_while(|worker| worker.operator.name != operator.name)
+            .count();
+        let nodes = self.urls.len().max(1);
+        self.urls.get(index % nodes).cloned().unwrap_or_default()
+    }
+
     fn spawn_worker(&self, operator: &Operator, extra: &[String]) -> Result<Process> {
         let config = self.worker_config(operator)?;
         let mut command = Command::new(program("chasqui-worker")?);
@@ -330,7 +397,8 @@ impl Network {
 
     /// The end of every log, for an error report.
     pub fn logs(&self, lines: usize) -> String {
-        let mut all = format!("--- node\n{}\n", tail(&self.node.history(), lines));
+        let history = self.node.as_ref().map(|node| node.process.history());
+        let mut all = format!("--- node\n{}\n", tail(&history.unwrap_or_default(), lines));
         for worker in &self.workers {
             all.push_str(&format!(
                 "--- {}\n{}\n",

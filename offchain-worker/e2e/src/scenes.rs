@@ -240,6 +240,7 @@ impl Network {
     pub fn job_with(&self, root: &str, extra: &[&str]) -> Result<Value> {
         let blobs = self.blobs().display().to_string();
         let url = self.url();
+        let timeout = self.patient(Duration::from_secs(150)).as_secs().to_string();
         let mut arguments = vec![
             "job",
             "submit",
@@ -251,7 +252,7 @@ impl Network {
             "--blob-dir",
             &blobs,
             "--timeout",
-            "150",
+            &timeout,
             "--node",
             &url,
             "--json",
@@ -306,6 +307,7 @@ impl Network {
         mut done: impl FnMut(&Network) -> Result<bool>,
     ) -> Result<()> {
         let start = Instant::now();
+        let limit = self.patient(limit);
         loop {
             if done(self)? {
                 return Ok(());

@@ -60,6 +60,14 @@ pub fn play(prompt: &str, network: &mut Network, say: &dyn Fn(&str)) -> Result<V
     }))
 }
 
+/// Opens a market and plays the honest job only; what happened, as JSON.
+pub fn one_job(prompt: &str, network: &mut Network, say: &dyn Fn(&str)) -> Result<Value> {
+    let root = network.open_market(&scenes::honest_operators(), &mut |line| say(line))?;
+    let honest = honest(prompt, network, &root, say)?;
+    let status = network.call(&["status"])?;
+    Ok(json!({ "checkpoint": root, "honest": honest, "blocks": status["block"] }))
+}
+
 fn honest(prompt: &str, network: &Network, root: &str, say: &dyn Fn(&str)) -> Result<Value> {
     let client = network.address(CLIENT_KEY)?;
     let before = network.balance(&client)?;

@@ -49,6 +49,17 @@ enum Play {
         #[command(flatten)]
         ending: Ending,
     },
+    /// A paid job on nodes that run already, as on a relay chain for tests: workers are spread over the nodes.
+    Elsewhere {
+        #[command(flatten)]
+        ending: Ending,
+        /// Address of a node; repeat it for more of them.
+        #[arg(long, value_name = "URL", required = true)]
+        node: Vec<String>,
+        /// How much slower than a development node the chain is: limits of time are multiplied by it.
+        #[arg(long, value_name = "TIMES", default_value_t = 8)]
+        patience: u32,
+    },
     /// A conversation of the openai package with the gateway: streamed, settled, audited, closed, and who got what.
     Chat {
         #[command(flatten)]
@@ -95,8 +106,13 @@ fn main() -> ExitCode {
 
 fn play(demo: Demo, start: Instant) -> Result<()> {
     let say = |line: &str| println!("[{:>5.1} s] {line}", start.elapsed().as_secs_f64());
-    say("starting a development node");
-    let mut network = Network::start(NodeOptions::default())?;
+    let mut network = match &demo.play {
+        Some(Play::Elsewhere { node, patience, .. }) => Network::on(node.clone(), *patience)?,
+        _ => {
+            say("starting a development node");
+            Network::start(NodeOptions::default())?
+        }
+    };
     say(&format!(
         "node at {}, files in {}",
         network.url(),
@@ -118,6 +134,9 @@ fn play(demo: Demo, start: Instant) -> Result<()> {
             };
             (chat::play(&options, &mut network, &say), ending)
         }
+        Some(Play::Elsewhere { ending, .. }) => {
+            (acts::one_job(&demo.prompt, &mut network, &say), ending)
+        }
         None if demo.market_only => (market(&mut network, &say), demo.ending),
         None => (acts::play(&demo.prompt, &mut network, &say), demo.ending),
     };
@@ -136,7 +155,7 @@ fn play(demo: Demo, start: Instant) -> Result<()> {
         ));
         loop {
             interrupt::pause(Duration::from_millis(500))?;
-            if let Some(code) = network.node.ended() {
+            if let Some(code) = network.node_ended() {
                 bail!("the node ended with code {code}");
             }
         }
