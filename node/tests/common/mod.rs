@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Every test file uses its own part.
 
+pub mod blobs;
 pub mod rpc;
 pub mod transaction;
 
@@ -181,7 +182,8 @@ impl Drop for Node {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that nobody has now.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
