@@ -21,6 +21,7 @@ pub mod constants;
 pub mod genesis;
 pub mod governance;
 pub mod job_api;
+mod migrations;
 pub mod pacing;
 pub mod randomness;
 
@@ -70,7 +71,7 @@ pub type UncheckedExtrinsic =
 /// What a transaction's signature covers.
 pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
 /// Changes of storage that come with an upgrade.
-pub type Migrations = ();
+pub type Migrations = migrations::Pending;
 /// Runs blocks.
 pub type Executive = frame_executive::Executive<
     Runtime,
@@ -88,12 +89,27 @@ impl_opaque_keys! {
 }
 
 /// The version of this runtime.
+#[cfg(not(feature = "rehearsal"))]
 #[sp_version::runtime_version]
 pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: Cow::Borrowed("chasqui"),
     impl_name: Cow::Borrowed("chasqui"),
     authoring_version: 1,
     spec_version: 1_000,
+    impl_version: 0,
+    apis: apis::VERSIONS,
+    transaction_version: 1,
+    system_version: 1,
+};
+
+/// The version of the next runtime in a rehearsal of an upgrade.
+#[cfg(feature = "rehearsal")]
+#[sp_version::runtime_version]
+pub const VERSION: RuntimeVersion = RuntimeVersion {
+    spec_name: Cow::Borrowed("chasqui"),
+    impl_name: Cow::Borrowed("chasqui"),
+    authoring_version: 1,
+    spec_version: 1_001,
     impl_version: 0,
     apis: apis::VERSIONS,
     transaction_version: 1,

@@ -24,7 +24,11 @@ pub mod pallet {
     #[pallet::config]
     pub trait Config: frame_system::Config {}
 
+    /// The shape of its storage; a rehearsal of an upgrade has the next one.
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(cfg!(feature = "rehearsal") as u16);
+
     #[pallet::pallet]
+    #[pallet::storage_version(STORAGE_VERSION)]
     pub struct Pallet<T>(_);
 
     /// Whether a relay chain slot may carry several blocks. Set by genesis, never changed.
