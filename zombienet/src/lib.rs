@@ -3,7 +3,7 @@
 mod chain;
 mod programs;
 
-pub use chain::{finalized_above, set_code, spec_version, storage_version, Patience};
+pub use chain::{compressed, finalized_above, set_code, spec_version, storage_version, Patience};
 pub use programs::{Demo, Programs};
 
 use anyhow::{Context, Result};

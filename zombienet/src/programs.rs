@@ -33,7 +33,8 @@ impl Programs {
     pub fn find() -> Result<Self> {
         let mut path = std::env::var_os("PATH").unwrap_or_default();
         if let Some(folder) = std::env::var_os("CHASQUI_RELAY_BIN") {
-            let folders = std::iter::once(PathBuf::from(folder)).chain(std::env::split_paths(&path));
+            let folders =
+                std::iter::once(PathBuf::from(folder)).chain(std::env::split_paths(&path));
             path = std::env::join_paths(folders.collect::<Vec<_>>())?;
             std::env::set_var("PATH", &path);
         }
@@ -50,7 +51,8 @@ impl Programs {
             worker: file(rest.join("chasqui-worker"))?,
             demo: file(rest.join("chasqui-demo"))?,
             next_runtime: file(PathBuf::from(
-                std::env::var_os("CHASQUI_NEXT_RUNTIME").context("CHASQUI_NEXT_RUNTIME is not set")?,
+                std::env::var_os("CHASQUI_NEXT_RUNTIME")
+                    .context("CHASQUI_NEXT_RUNTIME is not set")?,
             ))?,
         })
     }
@@ -58,7 +60,13 @@ impl Programs {
     /// Writes the raw chain specification of two collators.
     pub async fn export_chain_spec(&self, file: &Path) -> Result<()> {
         let status = Command::new(&self.node)
-            .args(["export-chain-spec", "--chain", "collators", "--raw", "--output"])
+            .args([
+                "export-chain-spec",
+                "--chain",
+                "collators",
+                "--raw",
+                "--output",
+            ])
             .arg(file)
             .status()
             .await?;

@@ -6,7 +6,8 @@
 
 use anyhow::{ensure, Context, Result};
 use chasqui_zombienet::{
-    finalized_above, set_code, spec_version, start, storage_version, Patience, Programs, COLLATORS,
+    compressed, finalized_above, set_code, spec_version, start, storage_version, Patience,
+    Programs, COLLATORS,
 };
 use std::time::{Duration, Instant};
 
@@ -71,13 +72,21 @@ async fn collators_make_what_the_relay_chain_finalises() -> Result<()> {
         .worker(
             urls[1],
             &[
-                "job", "submit", "--key", "//Alice//client", "--checkpoint", root, "--prompt",
-                "The day after", "--max-tokens", "16",
+                "job",
+                "submit",
+                "--key",
+                "//Alice//client",
+                "--checkpoint",
+                root,
+                "--prompt",
+                "The day after",
+                "--max-tokens",
+                "16",
             ],
         )
         .await?;
     let job = submitted["job"].as_u64().context("a job has a number")?;
-    let code = std::fs::read(&programs.next_runtime)?;
+    let code = compressed(&std::fs::read(&programs.next_runtime)?)?;
     let version = set_code(collators[0], &code, Patience::seconds(420)).await?;
     say(&format!("the runtime is version {version}"));
 
@@ -86,13 +95,23 @@ async fn collators_make_what_the_relay_chain_finalises() -> Result<()> {
     let before = finalized_above(collators[0], 0, Patience::seconds(60)).await?;
     for collator in &collators {
         finalized_above(collator, before + 4, Patience::seconds(240)).await?;
-        ensure!(spec_version(collator).await? == version, "{}", collator.name());
+        ensure!(
+            spec_version(collator).await? == version,
+            "{}",
+            collator.name()
+        );
     }
     let closed = programs
-        .worker(urls[0], &["job", "watch", &job.to_string(), "--timeout", "900"])
+        .worker(
+            urls[0],
+            &["job", "watch", &job.to_string(), "--timeout", "900"],
+        )
         .await?;
     ensure!(closed["outcome"] == "settled", "{closed}");
-    say(&format!("the job that was open is settled: {} DOT", closed["paid"]));
+    say(&format!(
+        "the job that was open is settled: {} DOT",
+        closed["paid"]
+    ));
 
     demo.stop().await?;
     network.destroy().await?;
