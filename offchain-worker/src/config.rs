@@ -82,6 +82,9 @@ pub struct Config {
     /// Most KiB of blobs a second to one address that fetches what this worker shares. No bound when absent.
     #[serde(default)]
     pub share_kib: Option<u64>,
+    /// Use the node's network for blobs as well, where the node's folder of blobs is `blob_dir`.
+    #[serde(default = "yes")]
+    pub node_blobs: bool,
     /// Where to serve Prometheus metrics, for example `127.0.0.1:9616`. Not served when absent.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,

@@ -187,6 +187,19 @@ impl Chain {
             .map_err(ChainError::read)
     }
 
+    /// Subscribes with `method`; dropping what comes back ends it with `unsubscribe`.
+    pub async fn subscribe<T: serde::de::DeserializeOwned>(
+        &self,
+        method: &str,
+        params: subxt::rpcs::client::RpcParams,
+        unsubscribe: &str,
+    ) -> Result<subxt::rpcs::client::RpcSubscription<T>, ChainError> {
+        self.rpc
+            .subscribe(method, params, unsubscribe)
+            .await
+            .map_err(ChainError::read)
+    }
+
     /// The newest finalised block.
     pub async fn head(&self) -> Result<Head, ChainError> {
         let at = self

@@ -14,5 +14,6 @@ pub mod trail;
 pub use client::{At, Chain, ChainError, Head, Included};
 pub use feed::{Feed, Item};
 pub use signer::{KeyError, Signer};
+pub use subxt::rpcs::client::{RpcParams, RpcSubscription};
 pub use subxt::utils::{AccountId32, Static, H256};
 pub use trail::{BlockId, Trail};

@@ -24,7 +24,10 @@ pub mod verdicts;
 mod watch;
 
 use crate::{
-    blobs::{exchange::Shares, BlobStore},
+    blobs::{
+        exchange::{NodeBlobs, Shares},
+        BlobStore,
+    },
     config::Config,
     fault::Fault,
     metrics::Metrics,
@@ -115,6 +118,8 @@ pub struct Worker {
     pub blobs: BlobStore,
     /// Which blobs are handed out to other workers, where this one listens.
     pub shares: Arc<Shares>,
+    /// The node as a source of blobs.
+    pub node_blobs: Option<NodeBlobs>,
     pub models: ModelCache,
     pub verdicts: VerdictStore,
     pub metrics: Metrics,
@@ -167,7 +172,11 @@ impl Worker {
         if let Some(address) = config.metrics {
             metrics.clone().serve(address).await?;
         }
+        let node_blobs = config
+            .node_blobs
+            .then(|| NodeBlobs::new(chain.clone(), blobs.clone()));
         Ok(Arc::new(Self {
+            node_blobs,
             chain,
             signer,
             operator,
@@ -193,6 +202,10 @@ impl Worker {
         tokio::spawn(stock::keep(self.clone(), share));
         if config.share_datasets && config.listen.is_some() {
             tokio::spawn(datasets::hand_out(self.clone()));
+        }
+        if let Some(node) = self.node_blobs.clone() {
+            let memory = Arc::new(Shares::open(self.state_dir.join("node-blobs"))?);
+            tokio::spawn(node.offer(self.shares.clone(), memory));
         }
         tokio::spawn(members::keep(self.clone(), config.clone()));
         follow::follow(self).await

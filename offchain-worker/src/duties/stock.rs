@@ -89,7 +89,10 @@ async fn stock(worker: &Arc<Worker>, head: &Head, root: &H256) -> Result<()> {
     }
     let holders = registry::holders(head, root, &worker.operator, MOST_HOLDERS).await?;
     let began = Instant::now();
-    let config = FetchConfig::default();
+    let config = FetchConfig {
+        node: worker.node_blobs.clone(),
+        ..FetchConfig::default()
+    };
     let manifest = fetch_checkpoint(&worker.blobs, root, &holders, &config).await?;
     tracing::info!(checkpoint = ?root, bytes = manifest.total_bytes(),
         seconds = began.elapsed().as_secs_f64(), "fetched a checkpoint from others who serve it");

@@ -39,9 +39,10 @@ pub fn ledger(worker: &Worker) -> Result<Ledger> {
     Ledger::open(worker.state_dir.join("drift"))
 }
 
-fn config() -> FetchConfig {
+fn config(worker: &Worker) -> FetchConfig {
     FetchConfig {
         patience: PATIENCE,
+        node: worker.node_blobs.clone(),
         ..FetchConfig::default()
     }
 }
@@ -198,7 +199,7 @@ impl Case {
         (mut trainer, dataset): (Trainer, Dataset),
     ) -> Result<Judgement> {
         let folder = folder(worker).join(id.to_string());
-        let blobs = Remote::new(worker.blobs.clone(), &folder, self.holders, config())?;
+        let blobs = Remote::new(worker.blobs.clone(), &folder, self.holders, config(worker))?;
         if let About::Member { round, .. } = &self.about {
             fetch_member(&trainer, round, &blobs)?;
         }
@@ -302,7 +303,7 @@ async fn stock(worker: &Arc<Worker>, head: &Head, case: &Case) -> Result<()> {
         }
         for root in missing {
             let from = holders.as_deref().unwrap_or_default();
-            fetch(&worker.blobs, root, MAX_BLOB_BYTES, from, &config()).await?;
+            fetch(&worker.blobs, root, MAX_BLOB_BYTES, from, &config(worker)).await?;
         }
     }
 }

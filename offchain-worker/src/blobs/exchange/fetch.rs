@@ -17,7 +17,10 @@ use futures::{stream::FuturesUnordered, StreamExt};
 use sp_core::H256;
 use tokio::time::{sleep, sleep_until, Instant};
 
-use super::error::{about, FetchError};
+use super::{
+    error::{about, FetchError},
+    NodeBlobs,
+};
 use chasqui_blobs::{BlobError, BlobStore, Description, Partial};
 
 /// How often is looked whether another fetch of the same blob has ended, or work has come back.
@@ -38,10 +41,12 @@ pub struct FetchConfig {
     pub patience: Duration,
     /// Pause before a holder that failed is asked again; it doubles each time.
     pub pause: Duration,
+    /// The worker's node, which is asked for what no holder gives.
+    pub node: Option<NodeBlobs>,
 }
 
 impl Default for FetchConfig {
-    /// 4 holders at once, 4 MiB at a time, a minute of patience, pauses from 0.2 seconds on.
+    /// 4 holders at once, 4 MiB at a time, a minute of patience, pauses from 0.2 seconds on, no node.
     fn default() -> Self {
         Self {
             peers: PeersConfig::default(),
@@ -49,6 +54,44 @@ impl Default for FetchConfig {
             batch_bytes: 4 << 20,
             patience: Duration::from_secs(60),
             pause: Duration::from_millis(200),
+            node: None,
+        }
+    }
+}
+
+/// Gets the blob `root`, of at most `max_bytes`, into `store`: one that is there is not fetched; else from `holders`; what
+/// they do not give, from the node's network, where there is one.
+///
+/// # Errors
+/// See [`FetchError`]; what has come is kept for the next fetch. It is the holders' failure that is told.
+pub async fn fetch(
+    store: &BlobStore,
+    root: H256,
+    max_bytes: u64,
+    holders: &[Endpoint],
+    config: &FetchConfig,
+) -> Result<BlobInfo, FetchError> {
+    let failed = match fetch_from(store, root, max_bytes, holders, config).await {
+        Ok(info) => return Ok(info),
+        Err(error) => error,
+    };
+    let elsewhere = matches!(
+        failed,
+        FetchError::NoHolders { .. } | FetchError::Unavailable { .. }
+    );
+    let Some(node) = config.node.as_ref().filter(|_| elsewhere) else {
+        return Err(failed);
+    };
+    match node.fetch(store, root, max_bytes).await {
+        // Checked once more, as if it had been there before.
+        Ok(()) => fetch_from(store, root, max_bytes, &[], config).await,
+        Err(error) => {
+            tracing::debug!(
+                ?root,
+                error = format!("{error:#}"),
+                "the node does not give it either"
+            );
+            Err(failed)
         }
     }
 }
@@ -59,7 +102,7 @@ impl Default for FetchConfig {
 ///
 /// # Errors
 /// See [`FetchError`]; what has come is kept for the next fetch.
-pub async fn fetch(
+async fn fetch_from(
     store: &BlobStore,
     root: H256,
     max_bytes: u64,

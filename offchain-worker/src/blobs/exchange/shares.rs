@@ -94,6 +94,11 @@ impl Shares {
         self.groups().roots.get(group).cloned().unwrap_or_default()
     }
 
+    /// The roots of all groups.
+    pub fn all(&self) -> BTreeSet<H256> {
+        self.groups().count.keys().copied().collect()
+    }
+
     /// The names of all groups.
     pub fn names(&self) -> Vec<String> {
         self.groups().roots.keys().cloned().collect()

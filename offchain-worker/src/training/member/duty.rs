@@ -80,6 +80,7 @@ impl Seats {
                 chain,
                 operator,
                 store: worker.blobs.clone(),
+                node: worker.node_blobs.clone(),
             }),
             turns: Arc::new(worker.turns()),
             vault,

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     blobs::{
-        exchange::{fetch, FetchConfig, Holder},
+        exchange::{fetch, FetchConfig, Holder, NodeBlobs},
         BlobStore,
     },
     datasets, registry,
@@ -311,6 +311,8 @@ pub struct Peers {
     pub operator: AccountId32,
     /// Where blobs come to.
     pub store: BlobStore,
+    /// Is asked for what they do not give.
+    pub node: Option<NodeBlobs>,
 }
 
 impl Peers {
@@ -353,6 +355,7 @@ impl Sources for Peers {
         let holders = self.endpoints(holders).await?;
         let config = FetchConfig {
             patience: PATIENCE,
+            node: self.node.clone(),
             ..FetchConfig::default()
         };
         fetch(&self.store, root, max_bytes, &holders, &config).await?;
