@@ -13,6 +13,7 @@
 //! | [`sessions`] | sessions on a real chain, for client and operator |
 //! | [`datasets`] | what runs train on: submitting, judging, who has it |
 //! | [`training`] | training runs, for members and validators |
+//! | [`evaluation`] | what checkpoints lose on held-out text, and what they were made from |
 
 pub mod blobs;
 pub mod cli;
@@ -20,6 +21,7 @@ pub mod client;
 pub mod config;
 pub mod datasets;
 pub mod duties;
+pub mod evaluation;
 pub mod fault;
 pub mod governance;
 pub mod metrics;

@@ -249,7 +249,19 @@ const REFUSALS: &[(&str, &str)] = &[
     ),
     (
         "Training::UnknownCheckpoint",
-        "start from a registered checkpoint: see `chasqui-worker checkpoint list`",
+        "name a registered checkpoint: see `chasqui-worker checkpoint list`",
+    ),
+    (
+        "Training::TooManyEvaluations",
+        "wait until another validator takes one back: see `chasqui-worker checkpoint evaluations ROOT`",
+    ),
+    (
+        "Training::NoSuchEvaluation",
+        "nothing needs to be done: see `chasqui-worker checkpoint evaluations ROOT` for who said what on which dataset",
+    ),
+    (
+        "Training::InvalidEvaluation",
+        "the loss is above a thousand nats a token, or not a number of tokens that the dataset holds out",
     ),
     (
         "Training::SmallVocabulary",
@@ -273,8 +285,8 @@ const REFUSALS: &[(&str, &str)] = &[
     ),
     (
         "Training::NotServing",
-        "the operator must be active, have the role compute, and serve the run's root: see `chasqui-worker operator \
-         status`",
+        "the operator must be active, serve the run's root with the role compute (or, to attest an evaluation, the \
+         checkpoint with the role validate): see `chasqui-worker operator status`",
     ),
     (
         "Training::Full",

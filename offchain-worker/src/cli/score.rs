@@ -12,6 +12,7 @@ use super::{
     generate::{ids_option, IdList},
     options::JsonOption,
 };
+use crate::evaluation::log_probability;
 
 /// Options of `score`.
 #[derive(Debug, Args)]
@@ -114,15 +115,7 @@ fn next_log_probabilities(scores: &Scores, ids: &[u32]) -> Vec<f64> {
         .logits
         .chunks_exact(scores.vocab_size)
         .zip(ids.iter().skip(1))
-        .filter_map(|(row, id)| {
-            let own = f64::from(*row.get(*id as usize)?);
-            let best = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-            let sum: f64 = row
-                .iter()
-                .map(|logit| (f64::from(*logit) - best).exp())
-                .sum();
-            Some(own - best - sum.ln())
-        })
+        .filter_map(|(row, id)| log_probability(row, *id))
         .collect()
 }
 

@@ -276,6 +276,23 @@ impl Dataset {
         self.read(first, count, index, sequence)
     }
 
+    /// `count` tokens of the held-out part, from its token `from` on.
+    ///
+    /// # Errors
+    /// They are not all held out, cannot be read, or one is outside the vocabulary.
+    pub fn held_out_tokens(&self, from: u64, count: usize) -> Result<Vec<u32>> {
+        let held_out = self.header.held_out;
+        if from
+            .checked_add(count as u64)
+            .is_none_or(|end| end > held_out)
+        {
+            return Err(self.refuse(format!(
+                "holds out {held_out} tokens, {count} from number {from} on were asked for"
+            )));
+        }
+        self.tokens(self.header.training() + from, count)
+    }
+
     fn read(&self, first: u64, count: u64, index: u64, sequence: u32) -> Result<Vec<u32>> {
         if index >= count {
             return Err(self.refuse(format!(

@@ -1,4 +1,8 @@
-//! `checkpoint`: the registry of models.
+//! `checkpoint`: the registry of models, and what they lose on held-out text.
+
+mod compare;
+mod evaluate;
+mod lineage;
 
 use super::options::{format_dot, parse_hash, JsonOption, KeyOptions, NodeOptions};
 use crate::{
@@ -14,7 +18,7 @@ use chasqui_primitives::NumericProfile;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Propose models, list them, decide about them.
+/// Propose models, list them, decide about them; evaluate and compare them, and see what they were made from.
 #[derive(Debug, clap::Subcommand)]
 pub enum CheckpointCommand {
     /// Import a model folder into the blob store and propose it. Drawn validators then calibrate it.
@@ -39,6 +43,23 @@ pub enum CheckpointCommand {
         #[command(flatten)]
         json: JsonOption,
     },
+    /// Compare what two checkpoints lose on the held-out part of a dataset.
+    Compare(Box<compare::CompareCommand>),
+    /// Evaluate a checkpoint on the held-out part of a registered dataset, and attest that on chain as a validator that
+    /// serves it. Once more, to replace what was said. A deposit goes on hold until it is taken back.
+    Evaluate(Box<evaluate::EvaluateCommand>),
+    /// List what validators say that a checkpoint loses, with the median for each dataset.
+    Evaluations {
+        /// The checkpoint, by root.
+        #[arg(value_name = "ROOT", value_parser = parse_hash)]
+        checkpoint: H256,
+        #[command(flatten)]
+        node: NodeOptions,
+        #[command(flatten)]
+        json: JsonOption,
+    },
+    /// Show what a checkpoint was made from, step by step, to the first ancestor.
+    Lineage(lineage::LineageCommand),
 }
 
 /// Propose a checkpoint.
@@ -133,6 +154,14 @@ impl CheckpointCommand {
                 json.print(&value, || println!("{checkpoint:?} accepted"));
                 Ok(())
             }
+            Self::Compare(command) => command.run().await,
+            Self::Evaluate(command) => command.run().await,
+            Self::Evaluations {
+                checkpoint,
+                node,
+                json,
+            } => evaluate::list(checkpoint, &node, json).await,
+            Self::Lineage(command) => command.run().await,
         }
     }
 }
