@@ -7,7 +7,7 @@ use super::{
     shelf::Shelf,
 };
 use chasqui_blobs::{BlobError, BlobReader};
-use futures::{channel::oneshot, stream::FuturesUnordered, StreamExt};
+use futures::{channel::oneshot, stream::FuturesUnordered, FutureExt, StreamExt};
 use parity_scale_codec::Encode;
 use sc_network::{
     config::{IncomingRequest, OutgoingResponse},
@@ -31,6 +31,10 @@ const SEND_WITHIN: Duration = Duration::from_secs(60);
 const MAX_REMEMBERED: usize = 1_024;
 /// How often the same question may follow itself.
 const MAX_REPEATS: u32 = 16;
+/// How often in a row a peer may ask for more than [`MAX_PER_PEER`] at once: its count may be ahead of this one's.
+const MAX_HASTE: u32 = 16;
+/// When such a peer may come again.
+const HASTE: Duration = Duration::from_millis(20);
 
 /// Costs of bad manners.
 mod cost {
@@ -59,6 +63,8 @@ impl Rates {
 struct Peer {
     on_the_way: usize,
     bucket: Bucket,
+    /// Questions in a row that were too many at once.
+    hasty: u32,
     last: Option<Request>,
     repeats: u32,
 }
@@ -112,6 +118,7 @@ impl Door {
         let state = self.peers.entry(peer).or_insert_with(|| Peer {
             on_the_way: 0,
             bucket: Rates::bucket(rate, now),
+            hasty: 0,
             last: None,
             repeats: 0,
         });
@@ -119,9 +126,11 @@ impl Door {
             millis: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).max(1),
         };
         if state.on_the_way >= MAX_PER_PEER {
-            let wait = Duration::from_millis(200);
-            return Verdict::Now(busy(wait), Some(cost::TOO_MANY));
+            state.hasty = state.hasty.saturating_add(1);
+            let change = (state.hasty > MAX_HASTE).then_some(cost::TOO_MANY);
+            return Verdict::Now(busy(HASTE), change);
         }
+        state.hasty = 0;
         if state.last == Some(request) {
             state.repeats = state.repeats.saturating_add(1);
             if state.repeats > MAX_REPEATS {
@@ -165,6 +174,10 @@ pub async fn run(
         tokio::select! {
             Some(peer) = answers.next() => door.sent(&peer),
             request = queue.recv(), if answers.len() < MAX_AT_ONCE => {
+                // What is sent counts no more, however quick its peer is to come again.
+                while let Some(Some(peer)) = answers.next().now_or_never() {
+                    door.sent(&peer);
+                }
                 let Ok(IncomingRequest { peer, payload, pending_response }) = request else {
                     return;
                 };
@@ -324,9 +337,13 @@ mod tests {
             let verdict = door.enter(peer, &chunk(index).encode(), now);
             assert_eq!(verdict, Verdict::Answer(chunk(index)));
         }
-        // WHEN it asks for one more
+        // WHEN it asks for more THEN it has to wait, and others need not
+        for _ in 0..MAX_HASTE {
+            let verdict = door.enter(peer, &chunk(5).encode(), now);
+            assert!(matches!(verdict, Verdict::Now(Response::Busy { .. }, None)));
+        }
+        // AND if it goes on so, that costs it
         let verdict = door.enter(peer, &chunk(5).encode(), now);
-        // THEN it has to wait, at a cost, and others need not
         assert!(
             matches!(verdict, Verdict::Now(Response::Busy { .. }, Some(change)) if change == cost::TOO_MANY)
         );
