@@ -2,7 +2,7 @@
 
 use crate::{
     blobs::BlobOptions,
-    service::common::{self, Backend, Client, Connections, Network, Parts, Pool, SLOT_DURATION},
+    service::common::{self, Backend, Client, Connections, Network, Pool},
 };
 use chasqui_runtime::{constants::time::RELAY_CHAIN_SLOT_MILLIS, Hash, OpaqueBlock as Block};
 use cumulus_client_bootnodes::{start_bootnode_tasks, StartBootnodeTasksParams};
@@ -24,7 +24,7 @@ use cumulus_primitives_core::{
 use cumulus_relay_chain_interface::RelayChainInterface;
 use parity_scale_codec::Encode;
 use sc_consensus::ImportQueue;
-use sc_network::{config::NetworkBackendType, PeerId};
+use sc_network::{config::NetworkBackendType, NetworkBlock, PeerId};
 use sc_service::{Configuration, Error, TaskManager};
 use sc_telemetry::TelemetryHandle;
 use sp_api::ProvideRuntimeApi;
@@ -230,7 +230,6 @@ fn collate(task_manager: &TaskManager, collator: Collator) {
         para_backend: collator.backend,
         relay_client: collator.relay,
         code_hash_provider: move |block| {
-            use sc_client_api::CodeProvider;
             let code = client.code_at(block).ok()?;
             Some(ValidationCode::from(code).hash())
         },
