@@ -54,6 +54,7 @@ impl RunOptions {
     /// The node's options with the parachain's own words translated.
     pub fn normalize(&self) -> sc_cli::RunCmd {
         let mut base = self.base.clone();
+        with_parity_db(&mut base.import_params.database_params);
         base.validator |= self.collator;
         // The author of a local network is a throw-away: its network key may be one too.
         if base.shared_params.chain.as_deref() == Some("local") {
@@ -67,6 +68,27 @@ impl RunOptions {
             base.pool_config.pool_type = TransactionPoolType::SingleState;
         }
         base
+    }
+}
+
+/// The node's database is ParityDb; RocksDB, which comes with the relay chain's client, only where it is asked for.
+pub fn with_parity_db(params: &mut sc_cli::DatabaseParams) {
+    params.database.get_or_insert(sc_cli::Database::ParityDb);
+}
+
+impl Subcommand {
+    /// Puts the command on the node's own kind of database.
+    pub fn use_parity_db(&mut self) {
+        match self {
+            Self::CheckBlock(cmd) => with_parity_db(&mut cmd.import_params.database_params),
+            Self::ExportBlocks(cmd) => with_parity_db(&mut cmd.database_params),
+            Self::ImportBlocks(cmd) => with_parity_db(&mut cmd.import_params.database_params),
+            Self::ExportState(cmd) => with_parity_db(&mut cmd.database_params),
+            Self::Revert(cmd) => with_parity_db(&mut cmd.database_params),
+            Self::PurgeChain(cmd) => with_parity_db(&mut cmd.database_params),
+            Self::ChainInfo(cmd) => with_parity_db(&mut cmd.database_params),
+            _ => {}
+        }
     }
 }
 

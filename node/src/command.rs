@@ -47,7 +47,10 @@ impl SubstrateCli for Cli {
 
 /// Parses the command line and obeys it.
 pub fn run() -> sc_cli::Result<()> {
-    let cli = Cli::from_args();
+    let mut cli = Cli::from_args();
+    if let Some(command) = &mut cli.subcommand {
+        command.use_parity_db();
+    }
     match &cli.subcommand {
         Some(Subcommand::Key(cmd)) => cmd.run(&cli),
         Some(Subcommand::ExportChainSpec(cmd)) => {

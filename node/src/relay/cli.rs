@@ -1,6 +1,6 @@
 //! Options of a node whose chain has a relay chain, and those of the relay chain's own node.
 
-use crate::cli::Cli;
+use crate::cli::{with_parity_db, Cli};
 use clap::Parser;
 use cumulus_client_cli::{CollatorOptions, RelayChainMode};
 use sc_cli::{
@@ -71,12 +71,14 @@ impl RelayChainCli {
         arguments: &[String],
     ) -> sc_cli::Result<Self> {
         let name = std::iter::once("relay chain");
-        let base = sc_cli::RunCmd::try_parse_from(name.chain(arguments.iter().map(String::as_str)))
-            .map_err(|error| {
-                sc_cli::Error::Input(format!(
-                    "arguments of the relay chain, behind `--`: {error}"
-                ))
-            })?;
+        let mut base =
+            sc_cli::RunCmd::try_parse_from(name.chain(arguments.iter().map(String::as_str)))
+                .map_err(|error| {
+                    sc_cli::Error::Input(format!(
+                        "arguments of the relay chain, behind `--`: {error}"
+                    ))
+                })?;
+        with_parity_db(&mut base.import_params.database_params);
         Ok(Self {
             base,
             chain,
