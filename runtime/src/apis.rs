@@ -1,12 +1,15 @@
 //! The runtime APIs that nodes and clients call.
 
 use crate::{
-    constants::consensus::RELAY_PARENT_OFFSET, genesis, pacing::PacedConsensusHook, AccountId,
-    Aura, AuraId, Balance, Block, Executive, InherentDataExt, Nonce, ParachainInfo,
-    ParachainSystem, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System,
-    TransactionPayment, VERSION,
+    config::xcm::{DotId, LocationToAccountId, Trader, XcmRouter},
+    constants::consensus::RELAY_PARENT_OFFSET,
+    genesis,
+    pacing::PacedConsensusHook,
+    AccountId, Aura, AuraId, Balance, Block, Executive, InherentDataExt, Nonce, OriginCaller,
+    ParachainInfo, ParachainSystem, PolkadotXcm, Runtime, RuntimeCall, RuntimeEvent,
+    RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
 };
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use cumulus_primitives_core::ParaId;
 use frame_support::{
     genesis_builder_helper::{build_state, get_preset},
@@ -23,6 +26,12 @@ use sp_runtime::{
 };
 use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
+use xcm::{VersionedAsset, VersionedAssetId, VersionedAssets, VersionedLocation, VersionedXcm};
+use xcm_runtime_apis::{
+    conversions::LocationToAccountHelper,
+    dry_run::{CallDryRunEffects, Error as XcmDryRunApiError, XcmDryRunEffects},
+    fees::Error as XcmPaymentApiError,
+};
 
 /// The APIs below with their versions.
 pub(crate) const VERSIONS: sp_version::ApisVec = RUNTIME_API_VERSIONS;
@@ -237,6 +246,80 @@ impl_runtime_apis! {
 
         fn query_length_to_fee(length: u32) -> Balance {
             TransactionPayment::length_to_fee(length)
+        }
+    }
+
+    impl xcm_runtime_apis::fees::XcmPaymentApi<Block> for Runtime {
+        fn query_acceptable_payment_assets(
+            xcm_version: xcm::Version,
+        ) -> Result<Vec<VersionedAssetId>, XcmPaymentApiError> {
+            PolkadotXcm::query_acceptable_payment_assets(xcm_version, vec![DotId::get()])
+        }
+
+        fn query_xcm_weight(message: VersionedXcm<()>) -> Result<Weight, XcmPaymentApiError> {
+            PolkadotXcm::query_xcm_weight(message)
+        }
+
+        fn query_weight_to_asset_fee(
+            weight: Weight,
+            asset: VersionedAssetId,
+        ) -> Result<u128, XcmPaymentApiError> {
+            PolkadotXcm::query_weight_to_asset_fee::<Trader>(weight, asset)
+        }
+
+        fn query_delivery_fees(
+            destination: VersionedLocation,
+            message: VersionedXcm<()>,
+            asset: VersionedAssetId,
+        ) -> Result<VersionedAssets, XcmPaymentApiError> {
+            PolkadotXcm::query_delivery_fees::<()>(destination, message, asset)
+        }
+    }
+
+    impl xcm_runtime_apis::dry_run::DryRunApi<Block, RuntimeCall, RuntimeEvent, OriginCaller>
+        for Runtime
+    {
+        fn dry_run_call(
+            origin: OriginCaller,
+            call: RuntimeCall,
+            result_xcms_version: xcm::Version,
+        ) -> Result<CallDryRunEffects<RuntimeEvent>, XcmDryRunApiError> {
+            PolkadotXcm::dry_run_call::<Runtime, XcmRouter, OriginCaller, RuntimeCall>(
+                origin,
+                call,
+                result_xcms_version,
+            )
+        }
+
+        fn dry_run_xcm(
+            origin_location: VersionedLocation,
+            message: VersionedXcm<RuntimeCall>,
+        ) -> Result<XcmDryRunEffects<RuntimeEvent>, XcmDryRunApiError> {
+            PolkadotXcm::dry_run_xcm::<XcmRouter>(origin_location, message)
+        }
+    }
+
+    impl xcm_runtime_apis::conversions::LocationToAccountApi<Block, AccountId> for Runtime {
+        fn convert_location(
+            location: VersionedLocation,
+        ) -> Result<AccountId, xcm_runtime_apis::conversions::Error> {
+            LocationToAccountHelper::<AccountId, LocationToAccountId>::convert_location(location)
+        }
+    }
+
+    impl xcm_runtime_apis::trusted_query::TrustedQueryApi<Block> for Runtime {
+        fn is_trusted_reserve(
+            asset: VersionedAsset,
+            location: VersionedLocation,
+        ) -> xcm_runtime_apis::trusted_query::XcmTrustedQueryResult {
+            PolkadotXcm::is_trusted_reserve(asset, location)
+        }
+
+        fn is_trusted_teleporter(
+            asset: VersionedAsset,
+            location: VersionedLocation,
+        ) -> xcm_runtime_apis::trusted_query::XcmTrustedQueryResult {
+            PolkadotXcm::is_trusted_teleporter(asset, location)
         }
     }
 

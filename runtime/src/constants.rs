@@ -21,6 +21,10 @@ pub mod money {
     /// hot key has to hold it (0.33 DOT) at that moment.
     pub const BYTE_FEE: Balance = MILLICENT / 2;
 
+    /// Fee for handing a message to another chain, in planck, beside that for its bytes. It grows while the way is
+    /// crowded.
+    pub const BASE_DELIVERY_FEE: Balance = 3 * CENT;
+
     /// Deposit for `items` storage entries of `bytes` bytes in total, in planck.
     pub const fn deposit(items: u32, bytes: u32) -> Balance {
         // Asset Hub's rate: 0.2 DOT an entry and 0.001 DOT a byte, divided by 100.
@@ -42,6 +46,25 @@ pub mod time {
     pub const HOURS: BlockNumber = MINUTES * 60;
     /// Blocks a day at one block a slot.
     pub const DAYS: BlockNumber = HOURS * 24;
+}
+
+/// The other chains, and messages from them.
+pub mod xcm {
+    use xcm::latest::NetworkId;
+
+    /// The relay chain.
+    pub const NETWORK: NetworkId = NetworkId::Polkadot;
+    /// Parachain id of Asset Hub.
+    pub const ASSET_HUB: u32 = 1_000;
+    /// Time that is charged for an instruction of a message, in picoseconds: a millisecond, several times what the
+    /// dearest one takes.
+    pub const INSTRUCTION_TIME: u64 = 1_000_000_000;
+    /// Bytes of proof that are charged for an instruction: twice what the dearest one reads.
+    pub const INSTRUCTION_PROOF_BYTES: u64 = 16 * 1024;
+    /// Most instructions in a message, nested ones included.
+    pub const MAX_INSTRUCTIONS: u32 = 100;
+    /// The XCM version that a chain is spoken to in while it has not said which one it knows.
+    pub const SAFE_VERSION: u32 = 5;
 }
 
 /// How blocks follow each other.

@@ -1,6 +1,11 @@
 //! Genesis presets: `development` for one node, `local` for one author with followers, `collators` for Alice and Bob
 //! on a relay chain for tests.
 //!
+//! A network that is to deal with Asset Hub begins without DOT: the default genesis, of which these are patches, issues the
+//! existential deposits of two pots, for which its launcher puts as much aside on Asset Hub, and all other DOT comes in as
+//! [`crate::config::xcm`] says. What these networks endow has no reserve anywhere: none of them may ever have a channel
+//! to the real Asset Hub.
+//!
 //! In all of them well-known accounts hold plenty of DOT and Alice holds root. The first two run without a relay
 //! chain: Alice is the only collator, blocks are fast, and seeds are declared insecure, because the author makes up the
 //! relay chain that they come from. With a relay chain seeds are real, but those of `collators` come too soon to be
@@ -8,11 +13,11 @@
 
 use crate::{
     config::{RESERVE, STAKING_POT, SUBSIDY_POT, TRAINING_FUND},
-    constants::{consensus::DEV_PARA_ID, money::*},
+    constants::{consensus::DEV_PARA_ID, money::*, xcm::SAFE_VERSION},
     AccountId, AuditsConfig, Balance, BalancesConfig, CheckpointsConfig, CollatorSelectionConfig,
     DatasetsConfig, EconomyConfig, JobsConfig, OperatorsConfig, PacingConfig, ParachainInfoConfig,
-    RandomnessConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, SessionsConfig, SudoConfig,
-    TrainingConfig,
+    PolkadotXcmConfig, RandomnessConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys,
+    SessionsConfig, SudoConfig, TrainingConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -107,6 +112,9 @@ fn for_tests(collators: &[Sr25519Keyring], pace: Pace) -> Value {
                     (key.to_account_id(), key.to_account_id(), keys)
                 })
                 .collect(),
+        },
+        polkadot_xcm: PolkadotXcmConfig {
+            safe_xcm_version: Some(SAFE_VERSION)
         },
         sudo: SudoConfig {
             key: Some(Sr25519Keyring::Alice.to_account_id())

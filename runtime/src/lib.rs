@@ -164,6 +164,10 @@ mod runtime {
 
     #[runtime::pallet_index(30)]
     pub type MessageQueue = pallet_message_queue;
+    #[runtime::pallet_index(31)]
+    pub type XcmpQueue = cumulus_pallet_xcmp_queue;
+    #[runtime::pallet_index(32)]
+    pub type PolkadotXcm = pallet_xcm;
 
     #[runtime::pallet_index(40)]
     pub type Utility = pallet_utility;

@@ -3,8 +3,8 @@
 worker_packages=(-p chasqui-node -p chasqui-blobs -p chasqui-worker -p chasqui-e2e -p chasqui-engine -p chasqui-audit
   -p chasqui-training -p chasqui-chain -p chasqui-session -p chasqui-gateway)
 # The chain's own crates, always with both features.
-chain_packages=(-p chasqui-primitives -p pallet-operators -p pallet-checkpoints -p pallet-jobs
+chain_packages=(-p chasqui-primitives -p chasqui-verifier -p pallet-operators -p pallet-checkpoints -p pallet-jobs
   -p pallet-audits -p pallet-rewards -p pallet-sessions -p pallet-training-fund -p pallet-datasets -p pallet-training
   -p pallet-economy -p pallet-voting
-  -p chasqui-runtime)
+  -p chasqui-runtime -p chasqui-xcm-tests)
 chain_features=(--features runtime-benchmarks,try-runtime)

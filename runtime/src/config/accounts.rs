@@ -72,7 +72,9 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
         let shared = matches!(call, RuntimeCall::Utility(_) | RuntimeCall::Multisig(_));
         match self {
             ProxyType::Any => true,
-            ProxyType::NonTransfer => !matches!(call, RuntimeCall::Balances(_)),
+            ProxyType::NonTransfer => {
+                !matches!(call, RuntimeCall::Balances(_) | RuntimeCall::PolkadotXcm(_))
+            }
             ProxyType::CancelProxy => {
                 shared
                     || matches!(

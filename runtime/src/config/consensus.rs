@@ -8,7 +8,7 @@ use crate::{
     },
     pacing::PacedConsensusHook,
     AccountId, Aura, AuraId, Balance, Balances, CollatorSelection, MessageQueue, Randomness,
-    Runtime, RuntimeEvent, Session, SessionKeys,
+    Runtime, RuntimeEvent, Session, SessionKeys, XcmpQueue,
 };
 use frame_support::{
     parameter_types,
@@ -40,10 +40,10 @@ impl cumulus_pallet_parachain_system::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type OnSystemEvent = Randomness;
     type SelfParaId = staging_parachain_info::Pallet<Runtime>;
-    type OutboundXcmpMessageSource = ();
+    type OutboundXcmpMessageSource = XcmpQueue;
     type DmpQueue = EnqueueWithOrigin<MessageQueue, RelayOrigin>;
     type ReservedDmpWeight = ReservedDmpWeight;
-    type XcmpMessageHandler = ();
+    type XcmpMessageHandler = XcmpQueue;
     type ReservedXcmpWeight = ReservedXcmpWeight;
     type CheckAssociatedRelayNumber =
         cumulus_pallet_parachain_system::RelayNumberMonotonicallyIncreases;

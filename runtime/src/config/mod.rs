@@ -6,6 +6,8 @@ mod consensus;
 mod messages;
 mod money;
 mod system;
+pub mod xcm;
+mod xcm_weights;
 
 pub use accounts::ProxyType;
 pub use chasqui::{RESERVE, REWARDS_POT, SESSIONS_POT, SUBSIDY_POT, TRAINING_FUND};
