@@ -127,7 +127,7 @@ export function verify({ block, header, checkpoint, proof }) {
   registry.register(TYPES);
   const entry = registry.createType('Checkpoint', bytes);
   if (!u8aEq(entry.toU8a(), bytes)) throw new Error('the entry has another layout than this verifier knows');
-  return entry.toHuman();
+  return entry.toPrimitive();
 }
 
 /** Header and proof from a node. */
