@@ -4,6 +4,11 @@
 //! credited up to `kappa` times of it only. So a cartel that buys its own service raises its units, not its credit, and
 //! where it is less than half of the weight it does not raise rho either.
 //!
+//! One median is taken over a window of epochs, where audits count as work. It leaves room on days when most have little
+//! to do, and to those whose work is mostly audits: whoever fills that room by paying itself would be credited for it.
+//! So an epoch's credit is bounded by a second one, over what was computed in that epoch alone, by the weight with which
+//! operators are drawn to compute ([`Medians`]).
+//!
 //! Ratios are fixed point: units of compute per weight, times [`RATIO_ONE`].
 
 #![deny(
@@ -129,12 +134,29 @@ pub fn allowance(weight: u64, rho: u128) -> u128 {
     KAPPA.mul_floor(units)
 }
 
-/// The part of one epoch's units that is credited, by an allowance for the whole window.
-pub fn credited_units(units: u128, weight: u64, rho: u128) -> u128 {
-    let epoch = allowance(weight, rho)
-        .checked_div(u128::from(WINDOW_EPOCHS))
-        .unwrap_or_default();
-    units.min(epoch)
+/// What an epoch's work is measured by, as ratios.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Medians {
+    /// Of all work of the window by weight.
+    pub window: u128,
+    /// Of the units that the epoch itself had, by the weight with which operators were drawn for them.
+    pub epoch: u128,
+}
+
+impl Medians {
+    /// Most units of one epoch that are credited to an operator of `weight` that is drawn with `drawn`
+    /// ([`crate::draw::draw_weight`]).
+    pub fn allowance_of_epoch(&self, weight: u64, drawn: u64) -> u128 {
+        allowance(weight, self.window)
+            .checked_div(u128::from(WINDOW_EPOCHS))
+            .unwrap_or_default()
+            .min(allowance(drawn, self.epoch))
+    }
+
+    /// The part of one epoch's units that is credited.
+    pub fn credited_units(&self, units: u128, weight: u64, drawn: u64) -> u128 {
+        units.min(self.allowance_of_epoch(weight, drawn))
+    }
 }
 
 /// Fees in proportion to the credited part of the units that they were paid for.

@@ -191,6 +191,12 @@ pub fn draw_factor(rep: Perbill) -> Perbill {
     Perbill::from_percent(25).saturating_add(Perbill::from_percent(75).saturating_mul_floor(rep))
 }
 
+/// The weight with which an operator of reputation `rep` enters draws to compute: its own, in thousandths so that small
+/// ones keep their proportions, times [`draw_factor`].
+pub fn draw_weight(weight: u64, rep: Perbill) -> u64 {
+    draw_factor(rep).mul_floor(weight.saturating_mul(1_000))
+}
+
 /// Audit probability from reputation alone: linear from 100% at reputation 0 to `floor` at 100%,
 /// rounded up.
 pub fn p_rep(rep: Perbill, floor: Perbill) -> Perbill {

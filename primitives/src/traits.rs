@@ -419,6 +419,8 @@ pub struct Enrolled<AccountId> {
     pub operator: AccountId,
     /// Its weight as frozen indices know it; 0 for one that is not drawn now.
     pub weight: u64,
+    /// The weight with which it is drawn to compute; 0 for one that does not.
+    pub drawn: u64,
     /// Its bond, in planck.
     pub bond: Balance,
 }

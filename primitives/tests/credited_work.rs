@@ -1,7 +1,7 @@
 //! Credit: the median of work per weight, and what counts beside it.
 
 use chasqui_primitives::credit::{
-    allowance, credited_fees, credited_units, ratio, vote_weight, Ratios, BUCKETS, RATIO_ONE,
+    allowance, credited_fees, ratio, vote_weight, Medians, Ratios, BUCKETS, RATIO_ONE,
 };
 use proptest::prelude::*;
 
@@ -65,15 +65,49 @@ fn where_most_did_nothing_whoever_did_something_has_its_weight() {
     assert_eq!(vote_weight(40, 5, rho), 40);
     assert_eq!(vote_weight(60, 0, rho), 0);
     // AND nothing is credited for the subsidy
-    assert_eq!(credited_units(5, 40, rho), 0);
+    assert_eq!(window(rho).credited_units(5, 40, 40), 0);
 }
 
 #[test]
 fn an_epoch_is_credited_a_twenty_eighth_of_the_window() {
     let rho = 28 * RATIO_ONE;
     // 0.7 * 100 * 28 / 28
-    assert_eq!(credited_units(1_000, 100, rho), 70);
-    assert_eq!(credited_units(60, 100, rho), 60);
+    assert_eq!(window(rho).credited_units(1_000, 100, 100), 70);
+    assert_eq!(window(rho).credited_units(60, 100, 100), 60);
+}
+
+#[test]
+fn an_epoch_is_credited_no_more_than_its_own_median_allows() {
+    // GIVEN a day of which most computed a tenth of what the window is used to
+    let medians = Medians {
+        window: 28 * RATIO_ONE,
+        epoch: rho(&[(1_000, 10_000), (1_000, 10_000), (70_000, 10_000)]),
+    };
+    // THEN whoever fills the rest by paying itself is credited 0.7 of what most did, to what a median is exact to
+    let credited = medians.credited_units(70_000, 10_000, 10_000);
+    assert!((670..=700).contains(&credited), "{credited}");
+    // AND one that is drawn with a quarter of its weight, a quarter of that
+    let credited = medians.credited_units(70_000, 10_000, 2_500);
+    assert!((167..=175).contains(&credited), "{credited}");
+    // AND one that is not drawn at all, nothing
+    assert_eq!(medians.credited_units(70_000, 10_000, 0), 0);
+}
+
+#[test]
+fn a_busy_day_is_credited_what_the_window_allows() {
+    let medians = Medians {
+        window: 28 * RATIO_ONE,
+        epoch: 50 * RATIO_ONE,
+    };
+    assert_eq!(medians.credited_units(5_000, 100, 100), 70);
+}
+
+/// The window's median alone.
+fn window(rho: u128) -> Medians {
+    Medians {
+        window: rho,
+        epoch: u128::MAX,
+    }
 }
 
 #[test]
@@ -129,10 +163,14 @@ proptest! {
 
     #[test]
     fn credit_never_exceeds_work_weight_or_fees(
-        units in any::<u128>(), weight in any::<u64>(), rho in any::<u128>(), fees in any::<u128>(),
+        units in any::<u128>(), weight in any::<u64>(), drawn in any::<u64>(), rho in any::<u128>(),
+        epoch in any::<u128>(), fees in any::<u128>(),
     ) {
-        let credited = credited_units(units, weight, rho);
+        let medians = Medians { window: rho, epoch };
+        let credited = medians.credited_units(units, weight, drawn);
         prop_assert!(credited <= units);
+        prop_assert!(credited <= allowance(drawn, epoch));
+        prop_assert!(credited <= window(rho).credited_units(units, weight, drawn));
         prop_assert!(credited_fees(fees, units, credited) <= fees);
         prop_assert!(vote_weight(weight, units, rho) <= weight);
     }

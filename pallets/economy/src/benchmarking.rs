@@ -33,6 +33,7 @@ fn gathered<T: Config>(operators: u32) -> Progress<T::AccountId> {
     Pallet::<T>::gather(&mut progress, u32::MAX);
     progress.last = None;
     progress.census.rho = RatiosSoFar::<T>::take().median();
+    progress.census.rho_of_epoch = EpochRatiosSoFar::<T>::take().median();
     progress.census.price = Price::<T>::get();
     VotesSoFar::<T>::kill();
     progress.stage = Stage::Credit;

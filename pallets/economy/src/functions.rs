@@ -77,6 +77,7 @@ impl<T: Config> Pallet<T> {
         }
         NextEpoch::<T>::put(closed.saturating_add(1));
         RatiosSoFar::<T>::kill();
+        EpochRatiosSoFar::<T>::kill();
         VotesSoFar::<T>::put(prices::Votes::new(Price::<T>::get()));
         Ongoing::<T>::put(Progress {
             epoch: closed,
@@ -115,6 +116,7 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn gather(progress: &mut Progress<T::AccountId>, step: u32) -> u32 {
         let params = Parameters::<T>::get();
         let mut ratios = RatiosSoFar::<T>::get();
+        let mut ratios_of_epoch = EpochRatiosSoFar::<T>::get();
         let mut votes =
             VotesSoFar::<T>::get().unwrap_or_else(|| prices::Votes::new(Price::<T>::get()));
         let enrolled = T::Roll::after(progress.last.as_ref(), step);
@@ -122,12 +124,19 @@ impl<T: Config> Pallet<T> {
         for Enrolled {
             operator,
             weight,
+            drawn,
             bond,
         } in enrolled
         {
             if weight > 0 {
-                let entry = Self::entry_of(progress.epoch, &operator, weight, bond, &params);
+                let entry = Entry {
+                    weight,
+                    drawn,
+                    bond,
+                    ..Self::work_of(progress.epoch, &operator, &params)
+                };
                 ratios.add(credit::ratio(entry.window_units, weight), weight);
+                ratios_of_epoch.add(credit::ratio(entry.units, drawn), drawn);
                 votes.add(PriceVotes::<T>::get(&operator), weight);
                 let census = &mut progress.census;
                 census.weight = census.weight.saturating_add(weight);
@@ -138,22 +147,13 @@ impl<T: Config> Pallet<T> {
             progress.last = Some(operator);
         }
         RatiosSoFar::<T>::put(ratios);
+        EpochRatiosSoFar::<T>::put(ratios_of_epoch);
         VotesSoFar::<T>::put(votes);
         visited
     }
 
-    fn entry_of(
-        epoch: EpochIndex,
-        operator: &T::AccountId,
-        weight: u64,
-        bond: Balance,
-        params: &Params,
-    ) -> Entry {
-        let mut entry = Entry {
-            weight,
-            bond,
-            ..Default::default()
-        };
+    fn work_of(epoch: EpochIndex, operator: &T::AccountId, params: &Params) -> Entry {
+        let mut entry = Entry::default();
         let first = epoch.saturating_sub(WINDOW_EPOCHS.saturating_sub(1));
         for of in first..=epoch {
             let did = T::Contributions::contributed(of, operator);
@@ -190,8 +190,9 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn credit(progress: &mut Progress<T::AccountId>, step: u32) -> u32 {
         let entries = Self::entries_after(progress, step);
         let visited = entries.len() as u32;
+        let medians = progress.census.medians();
         for (operator, entry) in entries {
-            let fees = entry.credited_fees(progress.census.rho);
+            let fees = entry.credited_fees(&medians);
             progress.census.credited_fees = progress.census.credited_fees.saturating_add(fees);
             progress.last = Some(operator);
         }
@@ -202,8 +203,9 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn pay(progress: &mut Progress<T::AccountId>, subsidy: Balance, step: u32) -> u32 {
         let entries = Self::entries_after(progress, step);
         let visited = entries.len() as u32;
+        let medians = progress.census.medians();
         for (operator, entry) in entries {
-            let fees = entry.credited_fees(progress.census.rho);
+            let fees = entry.credited_fees(&medians);
             let part = multiply_by_rational_with_rounding(
                 subsidy,
                 fees,
@@ -243,6 +245,7 @@ impl<T: Config> Pallet<T> {
         match progress.stage {
             Stage::Gather => {
                 progress.census.rho = RatiosSoFar::<T>::take().median();
+                progress.census.rho_of_epoch = EpochRatiosSoFar::<T>::take().median();
                 progress.census.price = Self::set_price(progress.epoch);
                 progress.stage = Stage::Credit;
                 Ongoing::<T>::put(progress);

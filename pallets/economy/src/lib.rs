@@ -166,6 +166,10 @@ pub mod pallet {
     #[pallet::storage]
     pub type RatiosSoFar<T> = StorageValue<_, Ratios, ValueQuery>;
 
+    /// Weights of draws by the epoch's own units per such weight, while a census gathers.
+    #[pallet::storage]
+    pub type EpochRatiosSoFar<T> = StorageValue<_, Ratios, ValueQuery>;
+
     /// Price votes, while a census gathers.
     #[pallet::storage]
     pub type VotesSoFar<T> = StorageValue<_, prices::Votes>;

@@ -82,6 +82,8 @@ pub struct State {
     pub epoch: EpochIndex,
     /// Weights; bonds are ten times as much. The owner of each is it plus 1,000, its hot key it plus 2,000.
     pub weights: BTreeMap<AccountId, u64>,
+    /// Weights of draws, where they are others.
+    pub drawn: BTreeMap<AccountId, u64>,
     pub work: BTreeMap<(EpochIndex, AccountId), Contributed>,
     /// Subsidy booked, by epoch and operator.
     pub booked: BTreeMap<(EpochIndex, AccountId), Balance>,
@@ -138,6 +140,7 @@ impl Roll<AccountId> for World {
                 .map(|(operator, weight)| Enrolled {
                     operator: *operator,
                     weight: *weight,
+                    drawn: world.drawn.get(operator).copied().unwrap_or(*weight),
                     bond: u128::from(*weight) * 10,
                 })
                 .collect()

@@ -45,17 +45,19 @@ impl<T: Config> Pallet<T> {
     fn check_census(epoch: EpochIndex, census: &Census) -> Result<(), TryRuntimeError> {
         let mut sums = Census {
             rho: census.rho,
+            rho_of_epoch: census.rho_of_epoch,
             price: census.price,
             subsidy: census.subsidy,
             ..Default::default()
         };
         let mut voices = 0u64;
+        let medians = census.medians();
         for entry in Entries::<T>::iter_prefix_values(epoch) {
             ensure!(entry.weight > 0, "an operator without weight");
             sums.weight = sums.weight.saturating_add(entry.weight);
             sums.bond = sums.bond.saturating_add(entry.bond);
             sums.operators = sums.operators.saturating_add(1);
-            let fees = entry.credited_fees(census.rho);
+            let fees = entry.credited_fees(&medians);
             ensure!(fees <= entry.fees, "more is credited than was earned");
             sums.credited_fees = sums.credited_fees.saturating_add(fees);
             voices = voices.saturating_add(entry.voice(census.rho).weight);

@@ -87,6 +87,8 @@ impl Params {
 pub struct Entry {
     /// Its weight.
     pub weight: u64,
+    /// The weight with which it was drawn to compute.
+    pub drawn: u64,
     /// Its bond, in planck.
     pub bond: Balance,
     /// Units of compute of the last [`credit::WINDOW_EPOCHS`] closed epochs, with points as units.
@@ -99,8 +101,8 @@ pub struct Entry {
 
 impl Entry {
     /// The part of the epoch's fees that the subsidy goes by.
-    pub fn credited_fees(&self, rho: u128) -> Balance {
-        let credited = credit::credited_units(self.units, self.weight, rho);
+    pub fn credited_fees(&self, medians: &credit::Medians) -> Balance {
+        let credited = medians.credited_units(self.units, self.weight, self.drawn);
         credit::credited_fees(self.fees, self.units, credited)
     }
 
@@ -136,6 +138,8 @@ pub struct Census {
     pub operators: u32,
     /// The weighted median of work per weight over the window, times [`credit::RATIO_ONE`].
     pub rho: u128,
+    /// The weighted median of the epoch's own units by the weight of draws, times [`credit::RATIO_ONE`].
+    pub rho_of_epoch: u128,
     /// PoI fees of the epoch that are credited, in planck.
     pub credited_fees: Balance,
     /// What the subsidy pot paid for the epoch, in planck.
@@ -145,6 +149,14 @@ pub struct Census {
 }
 
 impl Census {
+    /// What the epoch's work is measured by.
+    pub fn medians(&self) -> credit::Medians {
+        credit::Medians {
+            window: self.rho,
+            epoch: self.rho_of_epoch,
+        }
+    }
+
     pub(crate) fn electorate(&self, epoch: EpochIndex) -> Electorate {
         Electorate {
             epoch,

@@ -20,11 +20,6 @@ const MAX_IDLE_VISITS: u32 = 512;
 /// Most indices of the past that one block removes.
 pub(crate) const PRUNED_PER_BLOCK: u32 = 8;
 
-/// A compute weight in thousandths times the draw factor of its reputation: small weights keep their proportions.
-fn draw_weight(weight: u64, reputation: sp_runtime::Perbill) -> u64 {
-    draw::draw_factor(reputation).mul_floor(weight.saturating_mul(1_000))
-}
-
 impl<T: Config> Pallet<T> {
     /// Begins an epoch when one is due, then works on indices for a bounded number of operators.
     pub(crate) fn begin_block(now: BlockNumberFor<T>) -> Weight {
@@ -177,7 +172,7 @@ impl<T: Config> Pallet<T> {
             let _ = build.owners.try_push(record.owner.clone());
         }
         if record.roles.compute && build.checkpoint != ANY_CHECKPOINT {
-            let weight = draw_weight(weight, params.reputation(record.reputation));
+            let weight = draw::draw_weight(weight, params.reputation(record.reputation));
             let _ = build.compute.try_push((operator.clone(), weight));
         }
     }

@@ -233,9 +233,15 @@ impl<T: Config> Roll<T::AccountId> for Pallet<T> {
                 } else {
                     0
                 };
+                let drawn = if record.roles.compute {
+                    draw::draw_weight(weight, params.reputation(record.reputation))
+                } else {
+                    0
+                };
                 Enrolled {
                     operator,
                     weight,
+                    drawn,
                     bond,
                 }
             })

@@ -13,8 +13,8 @@ pub const USAGE: &str =
   --most-per-fee X  subsidy of at most so many times the credited fees, where the rule allows three times
   --units-per-point N
                     what a point counts as, in units (default 1000)
-  --epoch-rho       an epoch is credited by the median of its own units, too, by the weight
-                    that draws see: no rule yet
+  --window-only     an epoch is credited by the median of the window alone, and not by that of its own units: not
+                    the rule, to see what the rule answers
   --json FILE       writes the table there";
 
 pub struct Options {
@@ -46,7 +46,7 @@ impl Options {
             only: None,
             most_per_fee: None,
             units_per_point: None,
-            epoch_rho: false,
+            epoch_rho: true,
             json: None,
         };
         while let Some(argument) = arguments.next() {
@@ -67,7 +67,7 @@ impl Options {
                 "--only" => options.only = Some(value()?),
                 "--most-per-fee" => options.most_per_fee = Some(number(name, &value()?)?),
                 "--units-per-point" => options.units_per_point = Some(number(name, &value()?)?),
-                "--epoch-rho" => options.epoch_rho = true,
+                "--window-only" => options.epoch_rho = false,
                 "--json" => options.json = Some(value()?.into()),
                 other => return Err(format!("unknown option {other:?}")),
             }

@@ -166,3 +166,61 @@ fn views_tell_pot_paid_and_batch() {
         assert_eq!(Economy::subsidy().2, None);
     });
 }
+
+#[test]
+fn who_fills_a_short_day_by_buying_its_own_service_is_credited_as_the_others_are() {
+    build_and_execute(|| {
+        three();
+        steady(1_024_000);
+        // GIVEN a day with a tenth of the work that the window is used to
+        for who in 1..=3 {
+            World::work(who, 102_400);
+        }
+        // WHEN one buys itself the rest of a usual day
+        World::work(3, 921_600);
+        let epoch = close_epoch();
+        // THEN it is paid what the others are: a usual day's allowance is there for usual days
+        let booked = World::booked(epoch, 1);
+        assert!(booked > 0);
+        assert!(World::booked(epoch, 3).abs_diff(booked) <= 1);
+        assert!(census().rho_of_epoch < census().rho / 28 / 9);
+    });
+}
+
+#[test]
+fn credit_goes_by_the_weight_with_which_one_is_drawn() {
+    build_and_execute(|| {
+        three();
+        // GIVEN a newcomer, drawn with a quarter of its weight
+        World::with(|world| world.drawn.insert(3, 25));
+        steady(1_024_000);
+        // WHEN it comes to as much work as the others by buying it
+        for who in 1..=3 {
+            World::work(who, 1_024_000);
+        }
+        let epoch = close_epoch();
+        // THEN it is credited a quarter of theirs
+        let others = World::booked(epoch, 1);
+        assert!(World::booked(epoch, 3) <= others / 4 + 1);
+    });
+}
+
+#[test]
+fn validators_do_not_lower_what_those_who_compute_are_credited() {
+    build_and_execute(|| {
+        three();
+        // GIVEN more weight of operators that do not compute than of those that do
+        for who in 4..=8 {
+            World::register(who, 100);
+            World::with(|world| world.drawn.insert(who, 0));
+        }
+        for _ in 0..28 {
+            for who in 1..=3 {
+                World::work(who, 1_024_000);
+            }
+            close_epoch();
+        }
+        // THEN the epoch's own median is that of those who do
+        assert!(census().rho_of_epoch > 0);
+    });
+}

@@ -42,7 +42,7 @@ pub struct Params {
     pub audits: Perbill,
     /// Most subsidy for each planck of credited fees, if it is to be less than the rule's.
     pub most_per_fee: Option<f64>,
-    /// Whether an epoch is credited by the median of its own units, too, by the weight that draws see; it is no rule yet.
+    /// Whether an epoch is credited by the median of its own units, too, by the weight of draws, as is the rule.
     pub epoch_rho: bool,
 
     // The runtime's: `Default` of the pallets' parameters.
@@ -89,7 +89,7 @@ impl Default for Params {
             programme: None,
             audits: Perbill::one(),
             most_per_fee: None,
-            epoch_rho: false,
+            epoch_rho: true,
             shares: Shares::default(),
             floor: Perbill::from_percent(10),
             seats: 3,

@@ -7,9 +7,9 @@ use super::{
 };
 use chasqui_primitives::{
     audit::{stage_one, Decision, HardReason, StageOneResult, Tally, Verdict},
-    credit,
+    credit::{self, Medians},
     draw::{
-        audit_probability, bernoulli, cumulative_index, draw_factor, pick_distinct, total_weight,
+        audit_probability, bernoulli, cumulative_index, draw_weight, pick_distinct, total_weight,
     },
     governance::{Count, Electorate},
     money::{pool_share, split_fee, split_slash},
@@ -67,9 +67,8 @@ pub struct World {
     epoch: u32,
     seed: u64,
     price: u128,
-    rho: u128,
-    /// The median of the last epoch's units by the weight that draws see.
-    rho_of_epoch: u128,
+    /// What the last epoch was credited by.
+    medians: Medians,
 }
 
 /// So many as `expected` on average.
@@ -104,8 +103,7 @@ impl World {
             epochs,
             epoch: 0,
             seed,
-            rho: 0,
-            rho_of_epoch: 0,
+            medians: Medians::default(),
         }
     }
 
@@ -154,7 +152,7 @@ impl World {
 
     /// The weight that draws of executors see.
     fn drawn_weight(&self, at: usize) -> u64 {
-        draw_factor(self.reputation(at)).mul_floor(self.weight())
+        draw_weight(self.weight(), self.reputation(at))
     }
 
     fn reputation(&self, at: usize) -> Perbill {
@@ -248,10 +246,9 @@ impl World {
             }
             Strategy::DeadDay if !self.is_quiet() => (0.0, 0.0),
             Strategy::TopUp | Strategy::DeadDay => {
-                let mut room = credit::allowance(self.weight(), self.rho) / WINDOW as u128;
-                if self.params.epoch_rho {
-                    room = room.min(credit::allowance(self.drawn_weight(at), self.rho_of_epoch));
-                }
+                let room = self
+                    .medians
+                    .allowance_of_epoch(self.weight(), self.drawn_weight(at));
                 let units = u128::from(organic) * u128::from(self.params.job_units);
                 let jobs = room.saturating_sub(units) / u128::from(self.params.job_units);
                 (jobs as f64, jobs as f64)
@@ -298,7 +295,7 @@ impl World {
         };
         let draws: Vec<u64> = (0..count)
             .map(|at| match self.is_active(at) {
-                true => draw_factor(self.reputation(at)).mul_floor(self.weight() * 1_000),
+                true => draw_weight(self.weight(), self.reputation(at)),
                 false => 0,
             })
             .collect();
@@ -452,25 +449,26 @@ impl World {
             ratios_of_epoch.add(credit::ratio(day.units, drawn), drawn);
             votes.add(Some(self.price_vote(at)), weight);
         }
-        self.rho = ratios.median();
-        self.rho_of_epoch = ratios_of_epoch.median();
+        self.medians = Medians {
+            window: ratios.median(),
+            epoch: match self.params.epoch_rho {
+                true => ratios_of_epoch.median(),
+                false => u128::MAX,
+            },
+        };
         self.price = votes.outcome(self.params.lowest_price, self.params.highest_price);
         let Some(programme) = self.params.programme else {
             return;
         };
-        let credited: Vec<u128> =
-            days.iter()
-                .enumerate()
-                .map(|(at, day)| {
-                    let credited = credit::credited_units(day.units, weight, self.rho);
-                    let credited = match self.params.epoch_rho {
-                        true => credited
-                            .min(credit::allowance(self.drawn_weight(at), self.rho_of_epoch)),
-                        false => credited,
-                    };
-                    credit::credited_fees(day.fees, day.units, credited)
-                })
-                .collect();
+        let credited: Vec<u128> = days
+            .iter()
+            .enumerate()
+            .map(|(at, day)| {
+                let drawn = self.drawn_weight(at);
+                let credited = self.medians.credited_units(day.units, weight, drawn);
+                credit::credited_fees(day.fees, day.units, credited)
+            })
+            .collect();
         let fees = credited.iter().sum();
         let due = subsidy::Epoch {
             programme: programme.size,
@@ -524,7 +522,7 @@ impl World {
             electorate.bond += self.params.bond;
             if operator.attacker {
                 let work = operator.window.iter().sum();
-                let voice = credit::vote_weight(weight, work, self.rho);
+                let voice = credit::vote_weight(weight, work, self.medians.window);
                 count.add(true, voice, self.params.bond);
             }
         }
