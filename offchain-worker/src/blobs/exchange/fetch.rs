@@ -25,6 +25,8 @@ use chasqui_blobs::{BlobError, BlobStore, Description, Partial};
 
 /// How often is looked whether another fetch of the same blob has ended, or work has come back.
 const LOOK: Duration = Duration::from_millis(50);
+/// Patience with holders where the node can get the blob too.
+const HURRY: Duration = Duration::from_secs(4);
 /// Longest pause before a holder is asked again.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
@@ -71,6 +73,26 @@ pub async fn fetch(
     holders: &[Endpoint],
     config: &FetchConfig,
 ) -> Result<BlobInfo, FetchError> {
+    let announced = match &config.node {
+        Some(node) if store.contains(&root) => {
+            node.keep(store, &root).await;
+            false
+        }
+        Some(node) => node.announces(&root).await,
+        None => false,
+    };
+    let hurried;
+    let config = match announced {
+        // Nobody waits for a holder that is away while others have it.
+        true => {
+            hurried = FetchConfig {
+                patience: config.patience.min(HURRY),
+                ..config.clone()
+            };
+            &hurried
+        }
+        false => config,
+    };
     let failed = match fetch_from(store, root, max_bytes, holders, config).await {
         Ok(info) => return Ok(info),
         Err(error) => error,

@@ -69,7 +69,12 @@ struct Status {
 #[derive(Deserialize)]
 struct Found {
     holders: u64,
-    held: Option<IgnoredAny>,
+    held: Option<Held>,
+}
+
+#[derive(Deserialize)]
+struct Held {
+    pinned: bool,
 }
 
 #[derive(Deserialize)]
@@ -133,17 +138,45 @@ impl NodeBlobs {
         ready
     }
 
+    /// Whether the node shares the folder, and has the blob or heard of somebody who has.
+    pub async fn announces(&self, root: &H256) -> bool {
+        if !self.is_ready().await {
+            return false;
+        }
+        let found = self.request::<Found>("blobs_find", &[json!(root)]).await;
+        found.is_ok_and(|found| found.holders > 0 || found.held.is_some())
+    }
+
+    /// Keeps a blob of this worker's folder from going when the node's quota is reached: one that the node fetched for
+    /// something else may.
+    pub async fn keep(&self, store: &BlobStore, root: &H256) {
+        if store.dir() != self.inner.folder.dir() || !self.is_ready().await {
+            return;
+        }
+        let found = self.request::<Found>("blobs_find", &[json!(root)]).await;
+        let loose = found.is_ok_and(|found| found.held.is_some_and(|held| !held.pinned));
+        if loose {
+            let pinned = self
+                .request::<IgnoredAny>("blobs_pin", &[json!(root)])
+                .await;
+            if let Err(error) = pinned {
+                tracing::warn!(
+                    ?root,
+                    error = format!("{error:#}"),
+                    "the node may throw a blob away"
+                );
+            }
+        }
+    }
+
     /// Gets the blob `root`, of at most `max_bytes`, into `store`, if anybody on the node's network announces it. What goes
     /// into the worker's own folder stays there; for another store it is copied out of it.
     ///
     /// # Errors
     /// The node does not share the folder, nobody announces the blob, or it does not come.
     pub async fn fetch(&self, store: &BlobStore, root: H256, max_bytes: u64) -> Result<()> {
-        if !self.is_ready().await {
-            bail!("the node lends no blobs");
-        }
-        let found: Found = self.request("blobs_find", &[json!(root)]).await?;
-        if found.holders == 0 && found.held.is_none() {
+        // It may have been announced, or the node may have come, while holders were asked.
+        if !self.announces(&root).await {
             bail!("nobody announces it to the node");
         }
         let own = store.dir() == self.inner.folder.dir();
