@@ -52,9 +52,10 @@ impl FundCommand {
             for grant in value["grants"].as_array().into_iter().flatten() {
                 print_grant(grant);
             }
+            let share = value["sharePercent"].as_f64().unwrap_or_default();
             println!(
-                "its share of every fee is {}%, and nobody changes that before block {}",
-                value["sharePercent"], value["shareLockedUntil"]
+                "its share of every fee is {share}%, and nobody changes that before block {}",
+                value["shareLockedUntil"]
             );
         });
         Ok(())
