@@ -9,6 +9,7 @@ mod blob_prompts;
 mod cheats;
 mod crashes;
 mod datasets;
+mod evaluating;
 mod false_alarm;
 mod funds;
 mod gateway;
@@ -137,6 +138,10 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     (
         "training::a_run_is_trained_audited_paid_and_registered",
         training::a_run_is_trained_and_paid,
+    ),
+    (
+        "evaluating::validators_attest_what_a_checkpoint_loses",
+        evaluating::validators_attest,
     ),
     (
         "leaving::a_bond_stays_while_it_can_be_slashed",
