@@ -55,6 +55,7 @@ parameter_types! {
 #[derive_impl(frame_system::config_preludes::ParaChainDefaultConfig)]
 impl frame_system::Config for Runtime {
     type AccountId = AccountId;
+    type BaseCallFilter = super::xcm::OnlyWaysOut;
     type AccountData = pallet_balances::AccountData<crate::Balance>;
     type Lookup = AccountIdLookup<AccountId, ()>;
     type Nonce = Nonce;

@@ -20,15 +20,19 @@ use crate::{
 };
 use frame_support::{
     parameter_types,
-    traits::{ConstU32, Contains, Disabled, Equals, Everything, Nothing, ProcessMessageError},
+    traits::{
+        tokens::imbalance::ResolveTo, ConstU32, Contains, Disabled, Equals, Everything, Nothing,
+        ProcessMessageError,
+    },
     weights::Weight,
 };
 use frame_system::{EnsureRoot, EnsureRootWithSuccess};
-use parachains_common::{impls::DealWithFees, xcm_config::ParentRelayOrSiblingParachains};
+use pallet_collator_selection::StakingPotAccountId;
+use parachains_common::xcm_config::ParentRelayOrSiblingParachains;
 use polkadot_parachain_primitives::primitives::Sibling;
 use polkadot_runtime_common::xcm_sender::ExponentialPrice;
 use sp_runtime::traits::AccountIdConversion;
-use xcm::latest::prelude::*;
+use xcm::{latest::prelude::*, VersionedLocation};
 use xcm_builder::{
     AccountId32Aliases, AllowHrmpNotificationsFromRelayChain, AllowKnownQueryResponses,
     AllowSubscriptionsFrom, AllowTopLevelPaidExecutionFrom, Case, DenyRecursively, DenyThenTry,
@@ -39,7 +43,7 @@ use xcm_builder::{
     UsingComponents, WithComputedOrigin, WithUniqueTopic, XcmFeeManagerFromComponents,
 };
 use xcm_executor::{
-    traits::{DenyExecution, Properties},
+    traits::{DenyExecution, Properties, TransferType},
     XcmExecutor,
 };
 
@@ -175,12 +179,46 @@ impl Contains<RuntimeCall> for SafeCalls {
     }
 }
 
+/// Calls that anybody may make: all but transfers to other chains that name another reserve than Asset Hub. The calls that
+/// take a reserve's name believe it, and with a wrong one DOT would be burnt, or stay on the account of a chain that cannot
+/// use it. (The calls that guess the reserve refuse DOT.)
+pub struct OnlyWaysOut;
+
+impl Contains<RuntimeCall> for OnlyWaysOut {
+    fn contains(call: &RuntimeCall) -> bool {
+        let RuntimeCall::PolkadotXcm(pallet_xcm::Call::transfer_assets_using_type_and_then {
+            dest,
+            assets_transfer_type,
+            fees_transfer_type,
+            ..
+        }) = call
+        else {
+            return true;
+        };
+        let is_hub = |location: &VersionedLocation| {
+            Location::try_from(location.clone()) == Ok(AssetHub::get())
+        };
+        [assets_transfer_type, fees_transfer_type]
+            .into_iter()
+            .all(|by| match &**by {
+                TransferType::DestinationReserve => is_hub(dest),
+                TransferType::RemoteReserve(reserve) => is_hub(reserve),
+                TransferType::LocalReserve | TransferType::Teleport => false,
+            })
+    }
+}
+
 /// Weighs messages.
 pub type Weigher = FixedWeightBounds<InstructionWeight, RuntimeCall, MaxInstructions>;
 
 /// Sells weight for DOT at the price of transactions, without their multiplier.
-pub type Trader =
-    UsingComponents<WeightFee, RelayLocation, AccountId, Balances, DealWithFees<Runtime>>;
+pub type Trader = UsingComponents<
+    WeightFee,
+    RelayLocation,
+    AccountId,
+    Balances,
+    ResolveTo<StakingPotAccountId<Runtime>, Balances>,
+>;
 
 /// The executor's configuration.
 pub struct XcmConfig;

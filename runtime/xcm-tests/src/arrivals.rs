@@ -36,14 +36,15 @@ fn the_fee_of_an_arrival_goes_to_the_collators() {
 }
 
 #[test]
-fn what_cannot_pay_for_its_arrival_does_not_come_into_being() {
+fn what_cannot_pay_for_its_arrival_is_nobodys() {
     // GIVEN a chain on which nobody has DOT
     begin_again();
     // WHEN less comes in than an arrival costs
     bring_in(1_000, local(&bob()));
-    // THEN nothing is here, and Asset Hub still has it
+    // THEN Bob has nothing, and what is nobody's has a reserve like all else
     assert_eq!(take_verdicts(), [Verdict::Failed]);
-    assert_eq!(issuance(), POTS);
+    assert_eq!(balance(&bob()), 0);
+    assert_eq!(issuance(), POTS + 1_000);
     assert_eq!(reserve(), POTS + 1_000);
 }
 

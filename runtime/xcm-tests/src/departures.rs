@@ -1,7 +1,8 @@
 //! DOT goes back to Asset Hub, and nowhere else.
 
 use crate::{network::*, relay};
-use chasqui_runtime::{Runtime, RuntimeOrigin};
+use chasqui_runtime::{config::ProxyType, Runtime, RuntimeCall, RuntimeOrigin};
+use frame_support::traits::InstanceFilter;
 use parity_scale_codec::DecodeAll;
 use sp_runtime::DispatchError;
 use xcm::{latest::prelude::*, VersionedAssets, VersionedLocation, VersionedXcm};
@@ -129,4 +130,25 @@ fn nobody_runs_a_message_of_its_own_making_here() {
     };
     // THEN it refuses
     assert!(call_as(&bob(), call).is_err());
+}
+
+#[test]
+fn a_proxy_that_may_not_move_money_may_not_send_it_away() {
+    // GIVEN a call that sends DOT to Asset Hub
+    let call: RuntimeCall = transfer(
+        sibling(ASSET_HUB),
+        TransferType::DestinationReserve,
+        DOT,
+        local(&bob()),
+    )
+    .into();
+    // THEN it is a matter of proxies for everything only
+    assert!(ProxyType::Any.filter(&call));
+    for proxy in [
+        ProxyType::NonTransfer,
+        ProxyType::CancelProxy,
+        ProxyType::Collator,
+    ] {
+        assert!(!proxy.filter(&call), "{proxy:?}");
+    }
 }

@@ -144,6 +144,7 @@ proptest! {
         for step in &steps {
             // WHEN anybody does anything
             play(step);
+            next_block();
             // THEN what is here is there
             let (issued, kept) = (issuance(), reserve());
             prop_assert!(issued <= kept, "{issued} issued, {kept} kept after {step:?}");

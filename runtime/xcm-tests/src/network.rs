@@ -287,6 +287,11 @@ pub fn dispatch(origin: RuntimeOrigin, call: impl Into<RuntimeCall>) -> Result<(
     })
 }
 
+/// A block of Chasqui, at whose end it sends what messages made it send.
+pub fn next_block() {
+    Chasqui::<World>::execute_with(|| ());
+}
+
 /// Who sends a message to Chasqui.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sender {

@@ -4,7 +4,7 @@ use crate::network::*;
 use chasqui_primitives::{
     audit::{AuditLimits, AuditThresholds},
     sampling::Sampling,
-    CheckpointRoot, JobClass, NumericProfile, Prompt,
+    CheckpointRoot, JobClass, NumericProfile, Prompt, Role,
 };
 use chasqui_runtime::{Balances, Runtime, RuntimeHoldReason};
 use frame_support::traits::fungible::InspectHold;
@@ -15,7 +15,7 @@ use xcm_emulator::TestExt;
 /// A checkpoint that is served.
 const CHECKPOINT: CheckpointRoot = CheckpointRoot::repeat_byte(0xC0);
 
-/// Registers the checkpoint, as if it had been calibrated and accepted.
+/// Registers the checkpoint, as if it had been calibrated and accepted, and enough validators served it.
 fn with_checkpoint() {
     let limits = AuditLimits {
         mean_margin_micro: 100,
@@ -52,6 +52,15 @@ fn with_checkpoint() {
     };
     Chasqui::<World>::execute_with(|| {
         pallet_checkpoints::Registry::<Runtime>::insert(CHECKPOINT, checkpoint);
+        let electorate = pallet_operators::Frozen {
+            weight: 100,
+            operators: 10,
+            owners: 10,
+            ..Default::default()
+        };
+        for root in [CHECKPOINT, CheckpointRoot::zero()] {
+            pallet_operators::LatestIndex::<Runtime>::insert(Role::Validate, root, electorate);
+        }
     });
 }
 
@@ -79,13 +88,13 @@ fn first_client() -> Option<AccountId> {
 fn an_account_of_asset_hub_pays_for_a_job_by_message() {
     // GIVEN Alice's account of Asset Hub, which has DOT here
     begin_again();
-    with_checkpoint();
     let alice_there = remote(ASSET_HUB, &alice());
     bring_in(20 * DOT, alice_there.clone());
     let account = account_of(&alice_there);
     // AND which is nobody's account of this chain
     assert_ne!(account, alice());
     let before = balance(&account);
+    with_checkpoint();
     // WHEN it submits a job by message
     let message = paid_call(
         alice_there,
@@ -107,9 +116,9 @@ fn an_account_of_asset_hub_pays_for_a_job_by_message() {
 fn a_parachain_pays_for_a_job_by_message() {
     // GIVEN a parachain with DOT here
     begin_again();
-    with_checkpoint();
     bring_in(20 * DOT, sibling(STRANGER));
     let account = account_of(&sibling(STRANGER));
+    with_checkpoint();
     // WHEN it submits a job
     let message = paid_call(
         sibling(STRANGER),
@@ -128,10 +137,10 @@ fn a_parachain_pays_for_a_job_by_message() {
 fn a_remote_account_opens_a_session_whose_requests_a_key_signs() {
     // GIVEN Alice's account of Asset Hub, for which nobody can sign here
     begin_again();
-    with_checkpoint();
     let alice_there = remote(ASSET_HUB, &alice());
     bring_in(40 * DOT, alice_there.clone());
     let account = account_of(&alice_there);
+    with_checkpoint();
     // WHEN it opens a session and names Bob's key
     let open = pallet_sessions::Call::open {
         checkpoint: CHECKPOINT,
@@ -150,11 +159,11 @@ fn a_remote_account_opens_a_session_whose_requests_a_key_signs() {
 fn a_job_that_fails_costs_its_message_only() {
     // GIVEN an account of Asset Hub with DOT here
     begin_again();
-    with_checkpoint();
     let alice_there = remote(ASSET_HUB, &alice());
     bring_in(20 * DOT, alice_there.clone());
     let account = account_of(&alice_there);
     let before = balance(&account);
+    with_checkpoint();
     // WHEN its job may cost less than it does
     let message = paid_call(alice_there, DOT, OriginKind::SovereignAccount, submit(0));
     // THEN there is no job and nothing on hold; the message is paid for, the rest came back
