@@ -375,7 +375,13 @@ impl pallet_training::BenchmarkHelper<AccountId> for Helper {
 
 impl pallet_economy::BenchmarkHelper<AccountId> for Helper {
     fn operator(index: u32) -> AccountId {
-        Self::numbered_validator(index)
+        let who: AccountId = account("computer", index, 0);
+        let roles = Roles {
+            compute: true,
+            validate: true,
+        };
+        Self::operator(&who, who.clone(), roles);
+        who
     }
 
     fn set_epoch(epoch: EpochIndex) {
