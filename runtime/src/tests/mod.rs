@@ -9,6 +9,7 @@ mod false_outputs;
 mod fees;
 mod fund;
 mod governance;
+mod governance_sequences;
 mod job_life;
 mod leaving;
 mod money;
