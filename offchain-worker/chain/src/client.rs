@@ -273,6 +273,14 @@ impl Chain {
         }
     }
 
+    /// Waits until what the node's best block holds now is final, at most for two minutes: what is read is final, so that
+    /// whoever has submitted something would look for it in vain. Without a relay chain that is at once.
+    pub async fn catch_up(&self) -> Result<(), ChainError> {
+        let before = self.best_number().await?.saturating_sub(1);
+        let caught_up = tokio::time::timeout(INCLUSION_TIMEOUT, self.next_head(before)).await;
+        caught_up.map_or(Ok(()), |head| head.map(|_| ()))
+    }
+
     /// Signs, submits and waits for the block. The nonce counter is ours, so that several transactions of one key can
     /// be under way at once; it follows the node's own count whenever that is ahead or a submission fails.
     pub async fn submit<Call: Payload>(

@@ -60,7 +60,11 @@ impl KeyOptions {
         let signer = self.signer()?;
         let account = signer.account();
         let error = match act(signer).await {
-            Ok(done) => return Ok(done),
+            Ok(done) => {
+                // Whatever is read next shall know of it. Where the node is lost meanwhile, it is done all the same.
+                let _ = chain.catch_up().await;
+                return Ok(done);
+            }
             Err(error) => error.into(),
         };
         if !funds::may_concern(&error) {
